@@ -1,0 +1,33 @@
+# Every command of the README. `make demo` and `make test` do everything from nothing.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: build demo test check format clean
+
+build: $(VENV)/built
+
+$(VENV)/built: pyproject.toml setup.py $(wildcard gatekeep/_fast/*.pyx) $(wildcard gatekeep/_fast/*.pxd)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gatekeep needs Python 3.11 or newer")'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,demo]'
+	@touch $@
+
+demo: build
+	$(BIN)/gatekeep demo
+
+test: build check
+	$(BIN)/python -m pytest -q tests
+
+check: build
+	$(BIN)/ruff check gatekeep tests bench setup.py
+	$(BIN)/ruff format --check gatekeep tests bench setup.py
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: build
+	$(BIN)/ruff check --fix gatekeep tests bench setup.py
+	$(BIN)/ruff format gatekeep tests bench setup.py
+
+clean:
+	rm -rf $(VENV) build gatekeep/_fast/*.so gatekeep/_fast/*.c *.egg-info

@@ -1,0 +1,1 @@
+"""gatekeep: a layer-7 gateway between AI agents and AWS."""

@@ -1,0 +1,119 @@
+"""Every bound gatekeep keeps, with its unit and its reason (I10).
+
+A bound that is not here does not exist. Names end in the unit and ``_max``.
+"""
+
+from __future__ import annotations
+
+KIB = 1024
+MIB = 1024 * KIB
+
+# --- HTTP heads ---------------------------------------------------------------
+
+HEAD_BYTES_MAX = 64 * KIB
+"""One request or response head. AWS session tokens alone reach 8 KiB, S3 user
+metadata 2 KiB; nginx allows 32 KiB in total, AWS ALB 64 KiB."""
+
+HEAD_FIELDS_MAX = 128
+"""Header fields in one head. SDKs send 8 to 25; Apache's default is 100."""
+
+TARGET_BYTES_MAX = 16 * KIB
+"""Request target. A presigned URL with a session token is about 4 KiB; S3 keys
+percent-coded reach 3 KiB; AWS ALB allows 16 KiB."""
+
+# --- bodies -------------------------------------------------------------------
+
+PARAMETER_BODY_BYTES_MAX = 72 * MIB
+"""A request body that holds parameters and so is read before the decision.
+Lambda's 50 MiB zip in base64 inside JSON is 67 MiB, the largest AWS accepts."""
+
+PARAMETER_BODIES_BYTES_MAX = 512 * MIB
+"""All buffered parameter bodies of one worker together; above it new ones are
+told to slow down (503) and nothing is done."""
+
+INFLATED_BODY_BYTES_MAX = 72 * MIB
+"""A parameter body after ``Content-Encoding: gzip`` is undone (zip-bomb guard)."""
+
+WHOLE_ANSWER_BYTES_MAX = 64 * KIB
+"""An answer up to this size is collected, masked, recorded and written in one
+piece with its exact length; a longer one streams."""
+
+CHECKSUMMED_ANSWER_BYTES_MAX = 1 * MIB + 64 * KIB
+"""An answer with ``x-amz-crc32`` (DynamoDB) up to this size is collected so that
+the checksum can be made anew; DynamoDB pages hold at most 1 MiB of items."""
+
+READ_BYTES = 256 * KIB
+"""What one socket read may bring."""
+
+BODY_QUEUE_BYTES_MAX = 512 * KIB
+"""Body bytes queued between the two sockets of one exchange before the faster
+side is paused."""
+
+# --- time ---------------------------------------------------------------------
+
+HEAD_TIMEOUT_S = 20.0
+"""From the first byte of a head to its last (slow-loris guard; nginx: 60 s)."""
+
+TLS_HANDSHAKE_TIMEOUT_S = 10.0
+"""From accept to a finished TLS handshake."""
+
+IDLE_TIMEOUT_S = 120.0
+"""A kept-alive client connection with nothing to say. SDK pools drop theirs
+after 60 s (Java) or when refused."""
+
+BODY_STALL_TIMEOUT_S = 60.0
+"""A client that stops in the middle of a body (boto3's own read timeout: 60 s)."""
+
+UPSTREAM_CONNECT_TIMEOUT_S = 10.0
+"""TCP and TLS to the upstream."""
+
+UPSTREAM_ANSWER_TIMEOUT_S = 910.0
+"""From the last request byte to the upstream's head: Lambda runs for 15 min."""
+
+UPSTREAM_STALL_TIMEOUT_S = 120.0
+"""An upstream that stops in the middle of a body."""
+
+UPSTREAM_IDLE_TIMEOUT_S = 55.0
+"""A pooled upstream connection without use; AWS closes most at 60 s or later."""
+
+DRAIN_TIMEOUT_S = 30.0
+"""Time that exchanges under way get to end when the gateway stops."""
+
+HOLD_DRIP_S = 15.0
+"""Between two ``100 Continue`` to a held client. Default boto3 gives up on a
+silent socket after 60 s, AWS says to stay under 20 s (aws-wire section 6)."""
+
+SIGNATURE_SKEW_S = 300
+"""How far ``X-Amz-Date`` may be from our clock. AWS allows 5 minutes (S3: 15)."""
+
+# --- counts -------------------------------------------------------------------
+
+CONNECTIONS_MAX = 20_000
+"""Client connections of one worker."""
+
+HELD_EXCHANGES_MAX = 2_000
+"""Exchanges of one worker that wait for people at once."""
+
+UPSTREAM_CONNECTIONS_PER_HOST_MAX = 512
+"""Open upstream connections of one worker to one host."""
+
+# --- identity -----------------------------------------------------------------
+
+IDENTITY_TOKEN_BYTES_MAX = 20_000
+"""One OIDC token; STS's own limit for WebIdentityToken."""
+
+SESSION_TOKEN_BYTES_MAX = 8 * KIB
+"""One sealed session token, base64; botocore's STS model names no bound, AWS
+says to allow for 4 KiB and more."""
+
+JWKS_BYTES_MAX = 512 * KIB
+"""A key set or a discovery document fetched from an issuer."""
+
+# --- audit --------------------------------------------------------------------
+
+RECORD_BYTES_MAX = 60 * KIB
+"""One record: under the 65,535 bytes of a tlog-tiles entry (C2SP)."""
+
+CAPTURE_BYTES_MAX = 256 * KIB
+"""Captured bytes of one masked body, request or response; the rest is digested
+and counted, not kept."""

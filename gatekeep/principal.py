@@ -1,0 +1,80 @@
+"""Who asks: the principal, and the session it holds.
+
+The nouns that identity makes and that policy, access, credentials and audit read.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, field
+
+
+class Secret:
+    """Bytes that must not be seen: no repr, constant-time comparison."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: bytes) -> None:
+        self._value = value
+
+    def reveal(self) -> bytes:
+        """The bytes themselves. Name the reason where you call it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(
+            self._value, other._value
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # a secret is no dictionary key
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks, as the identity provider vouched for it."""
+
+    issuer: str
+    """The OIDC issuer URL that vouches."""
+    subject: str
+    """The issuer's ``sub`` claim, or the claim that settings name instead."""
+    groups: tuple[str, ...] = ()
+    """Group names from the token, sorted, without repeats."""
+
+    @property
+    def id(self) -> str:
+        """``issuer#subject``: unique over all issuers, the id records carry."""
+        return f"{self.issuer}#{self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A sealed right to talk to the gateway, opened and verified."""
+
+    id: str
+    """Random, 26 characters of base32; names the session in records."""
+    principal: Principal
+    role_arn: str
+    """The upstream role the session asked for and may use."""
+    name: str
+    """RoleSessionName as the SDK sent it."""
+    access_key_id: str
+    """What the SDK signs with; derived from the session's id."""
+    secret_access_key: Secret
+    issued_at_s: int
+    expires_at_s: int
+    justification: str = ""
+    """Why, in the asker's words; empty when none was given."""
+    ticket: str = ""
+    """The ticket that the justification names; empty when none."""
+    grant: str = ""
+    """Id of the grant the session runs under; empty when none."""
+    signing_keys: dict[tuple[str, str, str], bytes] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """Derived SigV4 keys by (date, region, service); a cache, owned by SigV4."""
