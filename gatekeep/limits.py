@@ -117,3 +117,12 @@ RECORD_BYTES_MAX = 60 * KIB
 CAPTURE_BYTES_MAX = 256 * KIB
 """Captured bytes of one masked body, request or response; the rest is digested
 and counted, not kept."""
+
+# --- refused requests -----------------------------------------------------------
+
+DISCARDED_BODY_BYTES_MAX = 1 * MIB
+"""What is read and dropped of a refused request's body before the connection is
+closed; enough for what was under way when the refusal was sent."""
+
+DISCARD_TIMEOUT_S = 2.0
+"""How long that may take."""
