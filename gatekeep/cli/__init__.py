@@ -1,0 +1,1 @@
+"""The `gatekeep` command line: one module a subcommand."""
