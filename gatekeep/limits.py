@@ -109,6 +109,39 @@ says to allow for 4 KiB and more."""
 JWKS_BYTES_MAX = 512 * KIB
 """A key set or a discovery document fetched from an issuer."""
 
+JWKS_KEYS_MAX = 256
+"""Keys of one issuer; Microsoft's common endpoint publishes about 20."""
+
+ISSUER_TIMEOUT_S = 5.0
+"""Connect, and each read, from an issuer."""
+
+ISSUER_FETCH_S_MAX = 10.0
+"""One document from an issuer in all, so that one that drips does not hold us."""
+
+ISSUER_REFETCH_S = 30.0
+"""Between two fetches that unknown key ids cause, by issuer: a stranger's tokens
+must not make us a load on the issuer."""
+
+SUBJECT_CHARACTERS_MAX = 512
+"""A subject or a group name. STS allows 255; Kubernetes and GitHub name more."""
+
+OPENED_SESSIONS_MAX = 10_000
+"""Opened sessions that one worker remembers, about 3 KiB each. Opening one anew
+costs some 20 microseconds."""
+
+ADVERTISED_SESSION_S_MIN = 1200
+"""Least lifetime told to an SDK: at 15 minutes and less boto3 fetches new
+credentials with every call (aws-wire section 1)."""
+
+KEY_FILE_BYTES_MAX = 8 * KIB
+"""A file of keys."""
+
+KEYRING_KEYS_MAX = 16
+"""Sealing keys in one keyring: one seals, the others still open."""
+
+KEYRING_RECHECK_S = 1.0
+"""How long a changed keyring file may stay unseen."""
+
 # --- audit --------------------------------------------------------------------
 
 RECORD_BYTES_MAX = 60 * KIB
@@ -126,3 +159,16 @@ closed; enough for what was under way when the refusal was sent."""
 
 DISCARD_TIMEOUT_S = 2.0
 """How long that may take."""
+
+# --- processes ------------------------------------------------------------------
+
+START_TIMEOUT_S = 120.0
+"""From fork to ready: the first start compiles the catalogue."""
+
+HOLD_POLL_S = 0.05
+"""How often a worker with held exchanges looks whether people decided; one read
+of a mapped page."""
+
+SWEEP_S = 1.0
+"""How often a worker enforces deadlines, reads changed policies and drops idle
+upstream connections."""

@@ -5,8 +5,15 @@ The nouns that identity makes and that policy, access, credentials and audit rea
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import hmac
+import re
 from dataclasses import dataclass, field
+
+
+_NOT_IN_SESSION_NAME = re.compile(r"[^A-Za-z0-9_+=,.@-]")
+"""What STS allows in RoleSessionName and SourceIdentity (STS API reference)."""
 
 
 class Secret:
@@ -50,6 +57,19 @@ class Principal:
     def id(self) -> str:
         """``issuer#subject``: unique over all issuers, the id records carry."""
         return f"{self.issuer}#{self.subject}"
+
+    def session_name(self, characters_max: int = 64) -> str:
+        """The subject as STS allows it in names: 2 to 64 of ``[A-Za-z0-9_+=,.@-]``.
+
+        A subject that does not fit ends in ten characters of a digest of `id`, so
+        that ``a/b`` and ``a b`` stay two names in CloudTrail.
+        """
+        name = _NOT_IN_SESSION_NAME.sub("-", self.subject)
+        if name == self.subject and 2 <= len(name) <= characters_max:
+            return name
+        digest = hashlib.sha256(self.id.encode()).digest()
+        mark = base64.b32encode(digest)[:10].decode().lower()
+        return f"{name[: characters_max - 11]}.{mark}"
 
 
 @dataclass(frozen=True, slots=True)
