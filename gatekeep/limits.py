@@ -172,3 +172,37 @@ of a mapped page."""
 SWEEP_S = 1.0
 """How often a worker enforces deadlines, reads changed policies and drops idle
 upstream connections."""
+
+# --- access requests ------------------------------------------------------------
+
+ACCESS_OPEN_MAX = 10_000
+"""Access requests that wait for people at once, of all workers together."""
+
+ACCESS_OPEN_PER_PRINCIPAL_MAX = 100
+"""Those of one principal: an agent that floods reviewers wears them out, and tired
+reviewers approve everything."""
+
+ACCESS_SETTLED_MAX = 20_000
+"""Settled access requests that reviewers can look back on; the oldest go first. The
+audit log keeps what happened for good."""
+
+ACCESS_PARAMETERS_BYTES_MAX = 128 * KIB
+"""Masked parameters of one access request, as JSON. What is too long to be shown to
+a reviewer whole cannot be approved."""
+
+ACCESS_EXCHANGES_MAX = 16
+"""Exchanges that wait on one access request: concurrent twins and retries."""
+
+ACCESS_REATTACH_S = 60.0
+"""How long an access request outlives its last client, so that a retry finds it.
+botocore waits at most 20 s between two attempts."""
+
+ACCESS_COMMENT_CHARACTERS_MAX = 1_000
+"""A reviewer's comment."""
+
+ACCESS_STORE_BYTES_MAX = 4 * 1024 * MIB
+"""LMDB map of the access requests: address space, not disk. The counts above times
+`ACCESS_PARAMETERS_BYTES_MAX` fit."""
+
+QUORUM_PEOPLE_MAX = 16
+"""People whom one hold can need."""
