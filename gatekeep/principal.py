@@ -28,6 +28,34 @@ class Secret:
         """The bytes themselves. Name the reason where you call it."""
         return self._value
 
+    @classmethod
+    def read(cls, path: Path) -> Secret:
+        """The key that a file holds: base64 of 32 bytes, readable by its owner only.
+
+        Raises:
+            OperatorError: no such file, open to others, or not base64 of 32 bytes.
+        """
+        try:
+            mode = path.stat().st_mode
+            text = path.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as error:
+            raise OperatorError("key.unreadable", f"{path}: {error}") from error
+        if mode & 0o077:
+            raise OperatorError(
+                "key.open_to_others",
+                f"{path}: expected mode 0600, got {mode & 0o777:04o}",
+            )
+        try:
+            value = base64.b64decode(text.strip(), validate=True)
+        except binascii.Error:
+            value = b""
+        if len(value) != 32:
+            raise OperatorError(
+                "key.form",
+                f"{path}: expected base64 of 32 bytes; `gatekeep keys new` makes one",
+            )
+        return cls(value)
+
     def __repr__(self) -> str:
         return "Secret(…)"
 
