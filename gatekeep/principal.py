@@ -6,10 +6,14 @@ The nouns that identity makes and that policy, access, credentials and audit rea
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import hmac
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from gatekeep.errors import OperatorError
 
 
 _NOT_IN_SESSION_NAME = re.compile(r"[^A-Za-z0-9_+=,.@-]")
