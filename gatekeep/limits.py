@@ -49,6 +49,17 @@ BODY_QUEUE_BYTES_MAX = 512 * KIB
 """Body bytes queued between the two sockets of one exchange before the faster
 side is paused."""
 
+PARAMETER_DEPTH_MAX = 128
+"""Containers within containers in a parameter body. DynamoDB nests 32 attribute
+values, two JSON levels each; documents (Bedrock tool schemas) stay below 40."""
+
+FORM_FIELDS_MAX = 20_000
+"""Fields of a query-protocol form. EC2's largest calls send some thousands."""
+
+NEEDS_MAX = 2_048
+"""IAM permissions one call may need: DeleteObjects names 1,000 keys, each maybe
+with a version."""
+
 # --- time ---------------------------------------------------------------------
 
 HEAD_TIMEOUT_S = 20.0
