@@ -21,6 +21,23 @@ TARGET_BYTES_MAX = 16 * KIB
 """Request target. A presigned URL with a session token is about 4 KiB; S3 keys
 percent-coded reach 3 KiB; AWS ALB allows 16 KiB."""
 
+TRAILER_BYTES_MAX = 8 * KIB
+"""The trailer section of a chunked body; it is read, checked and dropped."""
+
+CHUNK_LINE_BYTES_MAX = 4 * KIB
+"""A chunk's size with its extensions. No AWS SDK sends extensions on this layer."""
+
+CHUNK_OVERHEAD_BYTES_MAX = 16 * KIB
+"""Chunk framing of one body beyond 16 bytes a chunk plus the chunk's own size
+(Go's bound against CVE-2023-39326)."""
+
+RECEIVED_BYTES_MAX = 2 * MIB
+"""Bytes received and not yet read, pipelined requests included. The wire pauses
+long before, at `BODY_QUEUE_BYTES_MAX` and one read."""
+
+INTERIM_HEADS_MAX = 64
+"""1xx answers of an upstream to one request. AWS sends one at most."""
+
 # --- bodies -------------------------------------------------------------------
 
 PARAMETER_BODY_BYTES_MAX = 72 * MIB
@@ -158,9 +175,32 @@ KEYRING_RECHECK_S = 1.0
 RECORD_BYTES_MAX = 60 * KIB
 """One record: under the 65,535 bytes of a tlog-tiles entry (C2SP)."""
 
+RECORD_DEPTH_MAX = 72
+"""Levels of a record's parameters. DynamoDB nests documents 32 deep, and its wire
+form takes two levels for each; msgpack decoders give up at 511 to 1024."""
+
 CAPTURE_BYTES_MAX = 256 * KIB
 """Captured bytes of one masked body, request or response; the rest is digested
 and counted, not kept."""
+
+LEDGER_FRAME_BYTES_MAX = 4 * MIB
+"""One message between a worker and the ledger: what a worker appends in one turn of
+its loop, cut here. Two captures and their record fit several times."""
+
+LEDGER_PENDING_BYTES_MAX = 64 * MIB
+"""Record and capture bytes of one worker that wait for the ledger; above it appends
+are refused. At 8,000 records a second this is over five seconds' worth."""
+
+LEDGER_COMMIT_BYTES_MAX = 32 * MIB
+"""Record and capture bytes of one commit; what has arrived beyond waits for the
+next. LMDB keeps up to 512 MiB of dirty pages in memory and spills the rest."""
+
+LEDGER_STALL_TIMEOUT_S = 5.0
+"""A worker that waits this long for a receipt holds the ledger for dead: what waits
+is refused and so is everything new until it is connected again."""
+
+LEDGER_TAIL_RECORDS = 1024
+"""Entries at the log's end that the ledger verifies before it goes on (30 ms)."""
 
 # --- refused requests -----------------------------------------------------------
 
