@@ -114,6 +114,10 @@ silent socket after 60 s, AWS says to stay under 20 s (aws-wire section 6)."""
 SIGNATURE_SKEW_S = 300
 """How far ``X-Amz-Date`` may be from our clock. AWS allows 5 minutes (S3: 15)."""
 
+SIGNING_KEYS_MAX = 64
+"""Derived SigV4 keys that one session or one set of credentials keeps: a client
+names the scope, so it could make any number. An agent uses a few services."""
+
 # --- counts -------------------------------------------------------------------
 
 CONNECTIONS_MAX = 20_000

@@ -1,0 +1,511 @@
+"""HTTP/1.1, both sides of an exchange, without I/O: bytes in, events out.
+
+`ClientSide` is one client connection, we are its server. `UpstreamSide` is one
+upstream connection, we are its client. Neither believes what it reads: see
+`heads` for what is refused and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from gatekeep import limits
+from gatekeep.errors import FramingError, PeerError
+from gatekeep.http import heads, writers
+from gatekeep.http.bodies import Body, ChunkedBody, LengthBody, UntilCloseBody
+from gatekeep.http.events import (
+    Closed,
+    Data,
+    EndOfMessage,
+    InformationalHead,
+    NeedData,
+    Signal,
+)
+from gatekeep.http.faults import Sender
+from gatekeep.http.follower import Follower
+from gatekeep.http.messages import RequestHead, ResponseHead
+
+__all__ = [
+    "ClientSide",
+    "Closed",
+    "Data",
+    "EndOfMessage",
+    "InformationalHead",
+    "NeedData",
+    "UpstreamSide",
+]
+
+_Event: TypeAlias = RequestHead | ResponseHead | InformationalHead | Data | Signal
+
+_OWN_FIELDS = frozenset({b"connection", b"keep-alive", b"transfer-encoding"})
+"""Fields of an answer that are ours to write: they speak about this connection."""
+
+
+class _Reader:
+    """What both sides share: a bounded buffer, a step, and a failure that stays."""
+
+    __slots__ = (
+        "_at",
+        "_body",
+        "_buffer",
+        "_closed",
+        "_failure",
+        "_follower",
+        "_received",
+        "_searched",
+        "_sender",
+        "_step",
+    )
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+        self._received: bytes | bytearray = b""  # not looked at yet
+        self._buffer = b""
+        self._at = 0  # bytes of the buffer that are used up
+        self._searched = 0
+        self._closed = False
+        self._failure: PeerError | None = None
+        self._body: Body = LengthBody(0)
+        self._follower: Follower | None = None
+        self._step: Callable[[], _Event] = self._read_head
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes off the wire; empty means that the other side ended."""
+        if not data:
+            self._closed = True
+        elif self._failure is not None:
+            return
+        elif not self._received:
+            self._received = data
+        else:
+            if isinstance(self._received, bytes):
+                self._received = bytearray(self._received)
+            self._received += data
+        if (
+            len(self._received) + len(self._buffer) - self._at
+            > limits.RECEIVED_BYTES_MAX
+        ):
+            self._fail(
+                self._sender.limit_error(
+                    "received_too_much", "more bytes before their turn than is kept"
+                )
+            )
+
+    def _next_event(self) -> _Event:
+        if self._failure is not None:
+            raise self._failure.with_traceback(None)
+        if self._received:
+            self._gather()
+        try:
+            return self._step()
+        except PeerError as error:
+            self._fail(error)
+            raise
+
+    def _gather(self) -> None:
+        received = bytes(self._received)  # no copy when it came in one piece
+        self._received = b""
+        if self._at == len(self._buffer):
+            self._buffer = received
+        else:
+            self._buffer = self._buffer[self._at :] + received
+        self._searched = max(0, self._searched - self._at)
+        self._at = 0
+
+    def _fail(self, error: PeerError) -> None:
+        # A copy: the one raised holds frames that hold us.
+        self._failure = type(error)(
+            error.code, error.message, status=error.status, aws_code=error.aws_code
+        )
+        self._buffer = self._received = b""
+        self._at = 0
+
+    def _has_bytes(self) -> bool:
+        return bool(self._received) or self._at < len(self._buffer)
+
+    def _cut_head(self) -> bytes | None:
+        """The bytes of the next head once they are all here."""
+        end = heads.find_head_end(self._buffer, self._at, self._searched, self._sender)
+        if end < 0:
+            self._searched = len(self._buffer)
+            if self._closed:
+                raise self._sender.framing_error(
+                    "head_cut_short", "the connection ended inside a head"
+                )
+            return None
+        raw = self._buffer[self._at : end]
+        self._at = self._searched = end
+        return raw
+
+    def _read_head(self) -> _Event:
+        raise NotImplementedError
+
+    def _read_body(self) -> _Event:
+        body = self._body
+        if not body.ended:
+            start = self._at
+            data, self._at = body.take(self._buffer, start)
+            if self._follower is not None and self._at > start:
+                raw = self._buffer[start : self._at]
+                self._follower.follow(raw, data, ended=body.ended)
+            if data:
+                return Data(data)
+            if not body.ended:
+                return self._body_stopped()
+        self._step = self._after_message
+        self._follower = None
+        return EndOfMessage
+
+    def _body_stopped(self) -> _Event:
+        if self._closed:
+            raise self._sender.framing_error(
+                "body_cut_short", "the connection ended inside a body"
+            )
+        return NeedData
+
+    def _after_message(self) -> _Event:
+        return Closed if self._closed else NeedData
+
+
+class ClientSide(_Reader):
+    """One client connection.
+
+    An exchange goes: `next_event` gives the head, then `Data` and one
+    `EndOfMessage`; `head`, `data`, `end` give the answer's bytes; when
+    `keeps_alive` still says so, `next_exchange` makes ready for the next one.
+    An answer may begin at any time, also after `next_event` raised.
+
+    Attributes:
+        expects_continue: the request said ``Expect: 100-continue``, its body has
+            not begun to come, and nothing was sent yet.
+        body_length: bytes of the request's body, 0 without one; None when chunked.
+    """
+
+    __slots__ = (
+        "_answer",
+        "_request_keeps_alive",
+        "_version",
+        "_will_close",
+        "body_length",
+        "expects_continue",
+    )
+
+    def __init__(self) -> None:
+        super().__init__(Sender.CLIENT)
+        self.expects_continue = False
+        self.body_length: int | None = 0
+        # Until a head was read the worst is assumed of whoever must be refused.
+        self._version = b"1.0"
+        self._request_keeps_alive = False
+        self._will_close = False
+        self._answer: writers.BodyWriter | None = None
+
+    # --- reading ----------------------------------------------------------------
+
+    def next_event(self) -> RequestHead | Data | Signal:
+        """What the received bytes say next.
+
+        Raises:
+            FramingError: they are not HTTP, or can be read in two ways. Later calls
+                raise it again; an answer can still be sent.
+            LimitError: they pass a bound.
+        """
+        event = self._next_event()
+        if type(event) is Data or event is EndOfMessage:
+            self.expects_continue = False
+        return event  # type: ignore[return-value]
+
+    def _read_head(self) -> _Event:
+        if self._at == len(self._buffer):
+            return self._after_message()
+        raw = self._cut_head()
+        if raw is None:
+            return NeedData
+        reading, connection = heads.read_request_head(raw)
+        self.body_length = reading.body_length
+        self._body = (
+            ChunkedBody(self._sender)
+            if reading.body_length is None
+            else LengthBody(reading.body_length)
+        )
+        self._follower = Follower(connection, self._sender)
+        self._version = reading.head.version
+        self._request_keeps_alive = reading.keeps_alive
+        self.expects_continue = reading.expects_continue
+        self._step = self._read_body
+        return reading.head
+
+    # --- state ------------------------------------------------------------------
+
+    @property
+    def is_idle(self) -> bool:
+        """Between two exchanges, with no byte of the next one."""
+        return self._step == self._read_head and not self._has_bytes()
+
+    @property
+    def answer_began(self) -> bool:
+        """Whether a final head was written in this exchange."""
+        return self._answer is not None
+
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether the connection can be used after this exchange.
+
+        False while a request body is not here to its end: an answer begun now tells
+        the client to stop, and the connection closes after it.
+        """
+        return (
+            self._request_keeps_alive
+            and not self._will_close
+            and not self._closed
+            and self._failure is None
+            and self._request_is_here()
+        )
+
+    def _request_is_here(self) -> bool:
+        body = self._body
+        if body.ended:
+            return True
+        here = len(self._buffer) - self._at + len(self._received)
+        return isinstance(body, LengthBody) and body.remaining <= here
+
+    # --- writing ----------------------------------------------------------------
+
+    def informational(self, status: int) -> bytes:
+        """An interim answer; may be given several times before `head`."""
+        self.expects_continue = False
+        return writers.encode_response_head(status, ())
+
+    def head(self, head: ResponseHead, *, request_method: bytes) -> bytes:
+        """The answer's head.
+
+        Its body is framed by ``content-length`` in the head; without one it is
+        chunked, or ends with the connection for HTTP/1.0. An answer to HEAD, a 204
+        and a 304 have none, and what `data` is given for them is dropped. The
+        fields that speak about this connection are ours and left out if present.
+
+        Raises:
+            FramingError: a field holds a line end, or an answer has begun already.
+        """
+        if self._answer is not None:
+            raise _out_of_turn()
+        fields = [field for field in head.fields if field[0] not in _OWN_FIELDS]
+        lengths = [value for name, value in fields if name == b"content-length"]
+        if request_method == b"HEAD" or head.status == 304:
+            answer: writers.BodyWriter = writers.NoBodyWriter()
+        elif head.status == 204:
+            answer = writers.NoBodyWriter()
+            fields = [field for field in fields if field[0] != b"content-length"]
+        elif lengths:
+            answer = _length_writer(lengths)
+        elif self._version == b"1.1":
+            answer = writers.ChunkedWriter()
+            fields.append((b"transfer-encoding", b"chunked"))
+        else:
+            answer = writers.UntilCloseWriter()
+            self._will_close = True
+        if not self.keeps_alive:
+            self._will_close = True
+            fields.append((b"connection", b"close"))
+        encoded = writers.encode_response_head(head.status, fields)
+        self._answer = answer
+        self.expects_continue = False
+        return encoded
+
+    def data(self, chunk: bytes) -> bytes:
+        """A piece of the answer's body, framed.
+
+        Raises:
+            FramingError: more than the head declared, or no head.
+        """
+        if self._answer is None:
+            raise _out_of_turn()
+        return self._answer.data(chunk)
+
+    def end(self) -> bytes:
+        """The end of the answer.
+
+        Raises:
+            FramingError: less than the head declared: abort the connection.
+        """
+        if self._answer is None:
+            raise _out_of_turn()
+        return self._answer.end()
+
+    def next_exchange(self) -> None:
+        """Make ready for the next request; body bytes nobody took are dropped.
+
+        Raises:
+            FramingError: the answer has not ended, or `keeps_alive` is False.
+        """
+        if self._answer is None or not self._answer.ended or not self.keeps_alive:
+            raise _out_of_turn()
+        while self.next_event() is not NeedData:
+            pass
+        self._answer = None
+        self._request_keeps_alive = False
+        self._step = self._read_head
+
+
+class UpstreamSide(_Reader):
+    """One upstream connection.
+
+    An exchange goes: `head`, `data`, `end` give the request's bytes; `next_event`
+    gives any `InformationalHead`, the `ResponseHead`, `Data` and one
+    `EndOfMessage`; when `keeps_alive` says so, `next_exchange` makes ready.
+    The answer may begin before the request has ended.
+    """
+
+    __slots__ = (
+        "_answer_keeps_alive",
+        "_interim_heads",
+        "_request",
+        "_request_method",
+    )
+
+    def __init__(self) -> None:
+        super().__init__(Sender.UPSTREAM)
+        self._request: writers.BodyWriter | None = None
+        self._request_method = b""
+        self._answer_keeps_alive = False
+        self._interim_heads = 0
+
+    # --- writing ----------------------------------------------------------------
+
+    def head(self, head: RequestHead) -> bytes:
+        """The request's head, its fields in order and unchanged.
+
+        The body is framed by ``content-length`` or ``transfer-encoding: chunked``
+        in the head; with neither there is none.
+
+        Raises:
+            FramingError: a part holds a line end, the framing fields contradict
+                each other, or a request has begun already.
+        """
+        if self._request is not None:
+            raise _out_of_turn()
+        lengths = [value for name, value in head.fields if name == b"content-length"]
+        codings = [value for name, value in head.fields if name == b"transfer-encoding"]
+        if codings:
+            if lengths or codings != [b"chunked"]:
+                raise FramingError("wire.head_unwritable", "framing that contradicts")
+            request: writers.BodyWriter = writers.ChunkedWriter()
+        else:
+            request = _length_writer(lengths or [b"0"])
+        encoded = writers.encode_request_head(head.method, head.target, head.fields)
+        self._request = request
+        self._request_method = head.method
+        return encoded
+
+    def data(self, chunk: bytes) -> bytes:
+        """A piece of the request's body, framed.
+
+        Raises:
+            FramingError: more than the head declared, or no head.
+        """
+        if self._request is None:
+            raise _out_of_turn()
+        return self._request.data(chunk)
+
+    def end(self) -> bytes:
+        """The end of the request.
+
+        Raises:
+            FramingError: less than the head declared: abort the connection.
+        """
+        if self._request is None:
+            raise _out_of_turn()
+        return self._request.end()
+
+    # --- reading ----------------------------------------------------------------
+
+    def next_event(self) -> ResponseHead | InformationalHead | Data | Signal:
+        """What the received bytes say next.
+
+        Raises:
+            FramingError: they are not HTTP, can be read in two ways, or were not
+                asked for; code ``wire.upstream_…``, status 502.
+            LimitError: they pass a bound; status 502.
+        """
+        return self._next_event()  # type: ignore[return-value]
+
+    def _read_head(self) -> _Event:
+        if self._at == len(self._buffer):
+            return self._after_message()
+        if self._request is None:
+            raise self._sender.framing_error("unasked", "bytes without a request")
+        raw = self._cut_head()
+        if raw is None:
+            return NeedData
+        reading, connection = heads.read_response_head(raw, self._request_method)
+        head = reading.head
+        if head.status < 200:
+            self._interim_heads += 1
+            if self._interim_heads > limits.INTERIM_HEADS_MAX:
+                raise self._sender.limit_error(
+                    "interim_heads", "too many interim answers"
+                )
+            return InformationalHead(head.status, head.fields)
+        if reading.body_length is not None:
+            self._body = LengthBody(reading.body_length)
+        elif reading.chunked:
+            self._body = ChunkedBody(self._sender)
+        else:
+            self._body = UntilCloseBody()
+        self._answer_keeps_alive = reading.keeps_alive and not isinstance(
+            self._body, UntilCloseBody
+        )
+        self._follower = Follower(connection, self._sender)
+        self._step = self._read_body
+        return head
+
+    def _body_stopped(self) -> _Event:
+        if self._closed and isinstance(self._body, UntilCloseBody):
+            self._body.ended = True
+            if self._follower is not None:
+                self._follower.follow(b"", b"", ended=True)
+            return self._read_body()
+        return super()._body_stopped()
+
+    # --- state ------------------------------------------------------------------
+
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether the connection can be used again.
+
+        True once the exchange is over on both sides and the upstream said nothing
+        beyond it.
+        """
+        return (
+            self._answer_keeps_alive
+            and self._failure is None
+            and not self._closed
+            and self._request is not None
+            and self._request.ended
+            and self._step == self._after_message
+            and not self._has_bytes()
+        )
+
+    def next_exchange(self) -> None:
+        """Make ready for the next request.
+
+        Raises:
+            FramingError: `keeps_alive` is False.
+        """
+        if not self.keeps_alive:
+            raise _out_of_turn()
+        self._request = None
+        self._answer_keeps_alive = False
+        self._interim_heads = 0
+        self._step = self._read_head
+
+
+def _length_writer(lengths: list[bytes]) -> writers.LengthWriter:
+    if len(lengths) != 1 or not lengths[0].isdigit():
+        raise FramingError("wire.head_unwritable", "framing that contradicts itself")
+    return writers.LengthWriter(int(lengths[0]))
+
+
+def _out_of_turn() -> FramingError:
+    return FramingError("wire.out_of_turn", "a message in the wrong place")
