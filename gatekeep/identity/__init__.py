@@ -1,0 +1,1 @@
+"""Who asks: identity tokens verified, sessions sealed and opened, the STS door."""
