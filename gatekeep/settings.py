@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -25,8 +26,14 @@ from gatekeep.errors import OperatorError
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """A name an operator chooses: profile, label, group of settings."""
 
-ARNPattern = Annotated[str, StringConstraints(pattern=r"^(\*|arn:.+)$", max_length=2048)]
+ARNPattern = Annotated[
+    str, StringConstraints(pattern=r"^(\*|arn:.+)$", max_length=2048)
+]
 """An ARN in which ``*`` and ``?`` match as they do in IAM."""
+
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Hosts that plain ``http://`` is acceptable for."""
 
 
 class _Section(BaseModel):
@@ -111,9 +118,13 @@ class IssuerSettings(_Section):
     @field_validator("issuer", "jwks_uri")
     @classmethod
     def _https_or_loopback(cls, value: str | None) -> str | None:
-        if value is None or value.startswith("https://"):
+        if value is None:
             return value
-        if value.startswith(("http://127.0.0.1", "http://localhost", "http://[::1]")):
+        # The host is compared whole: `http://localhost.example.com` is not loopback.
+        parts = urlsplit(value)
+        if parts.scheme == "https" and parts.hostname:
+            return value
+        if parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS:
             return value
         raise ValueError("expected an https:// URL (http:// only for loopback)")
 
@@ -126,7 +137,9 @@ class RoleSettings(_Section):
     groups: tuple[str, ...] = ()
     """Principals in one of these groups may use the role."""
     subjects: tuple[str, ...] = ()
-    """So may these subjects (``sub``), whatever their groups."""
+    """So may these subjects (``sub``), whatever their groups. With ``#`` in it, an
+    entry is a whole principal, ``issuer#subject``: write that when there are several
+    issuers, or a subject of one is taken for the same subject of another."""
     assume: bool = True
     """True: AssumeRole on ``arn`` for every session, with its name and tags.
     False: the gateway's own credentials are used as they are."""
@@ -203,7 +216,9 @@ class DetectorSettings(_Section):
 
 Style = Annotated[
     str,
-    StringConstraints(pattern=r"^(fixed|same-length|keep-last-[1-9]|token|digits|drop)$"),
+    StringConstraints(
+        pattern=r"^(fixed|same-length|keep-last-[1-9]|token|digits|drop)$"
+    ),
 ]
 
 
