@@ -16,9 +16,7 @@ from gatekeep.clock import Clock
 from gatekeep.errors import OperatorError, UnavailableError
 from gatekeep.identity.keysets import KeySet, parse_key_set
 from gatekeep.limits import ISSUER_FETCH_S_MAX, ISSUER_TIMEOUT_S, JWKS_BYTES_MAX
-from gatekeep.settings import IssuerSettings
-
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+from gatekeep.settings import LOOPBACK_HOSTS, IssuerSettings
 
 
 class IssuerDocuments:
@@ -79,7 +77,7 @@ class IssuerDocuments:
         """The body of a 200 answer to GET, at most `JWKS_BYTES_MAX` of it."""
         try:
             parts = urlsplit(url)
-            local = parts.hostname in _LOOPBACK
+            local = parts.hostname in LOOPBACK_HOSTS
             if parts.scheme != "https" and not (local and parts.scheme == "http"):
                 raise UnavailableError(
                     "identity.insecure", f"{url}: expected an https:// URL"

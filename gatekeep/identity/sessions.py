@@ -17,7 +17,7 @@ import base64
 import binascii
 import secrets
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,7 +70,7 @@ class SealedSession:
     """A new session and what its holder is given."""
 
     session: Session
-    session_token: str
+    session_token: str = field(repr=False)
     """The sealed session: ASCII, at most `SESSION_TOKEN_BYTES_MAX`."""
     advertised_expiration_s: int
     """What the SDK is told: never sooner than the session's own end, and at least

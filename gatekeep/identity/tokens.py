@@ -13,7 +13,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 from gatekeep.errors import AuthenticationError
@@ -33,7 +33,7 @@ and are not."""
 class UnverifiedToken:
     """A token of the right form. Nothing it says is to be believed yet."""
 
-    text: bytes
+    text: bytes = field(repr=False)
     algorithm: str
     key_id: str | None
     issuer: str
