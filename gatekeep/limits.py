@@ -261,3 +261,12 @@ ACCESS_STORE_BYTES_MAX = 4 * 1024 * MIB
 
 QUORUM_PEOPLE_MAX = 16
 """People whom one hold can need."""
+
+# --- masking ------------------------------------------------------------------
+
+MASKED_DEPTH_MAX = 64
+"""Nesting of a body that is masked. DynamoDB allows 32 levels, and each is two
+brackets with its type name around them."""
+
+MASKED_TOKEN_BYTES_MAX = 16 * MIB
+"""One JSON string, XML text or CSV cell that must be held whole to be masked."""
