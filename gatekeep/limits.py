@@ -270,3 +270,9 @@ brackets with its type name around them."""
 
 MASKED_TOKEN_BYTES_MAX = 16 * MIB
 """One JSON string, XML text or CSV cell that must be held whole to be masked."""
+
+SESSION_FORM_BYTES_MAX = 64 * KIB
+"""An unsigned request for a session: an identity token percent-coded, and a bit."""
+
+SESSION_FORM_FIELDS_MAX = 32
+"""Its parameters; STS knows eight."""

@@ -9,7 +9,8 @@ from typing import Any
 from gatekeep import limits
 from gatekeep.errors import FramingError, LimitError, PeerError
 from gatekeep.gateway.wire import Wire
-from gatekeep.http.h1 import ClientSide, Closed, Data, EndOfMessage, NeedData
+from gatekeep.http.events import Closed, Data, EndOfMessage, NeedData
+from gatekeep.http.h1 import ClientSide
 from gatekeep.http.messages import RequestHead, ResponseHead
 
 
@@ -23,7 +24,7 @@ class ClientGoneError(PeerError):
 class ClientConnection(Wire):
     """One connection from an agent, and the task that serves it."""
 
-    __slots__ = ("_on_close", "_serve", "_task", "side")
+    __slots__ = ("_on_close", "_serve", "_task", "on_lost", "side")
 
     def __init__(
         self,
@@ -36,6 +37,8 @@ class ClientConnection(Wire):
         self._on_close = on_close
         self._task: asyncio.Task[None] | None = None
         self.side = ClientSide()
+        self.on_lost: Callable[[], None] | None = None
+        """Called when the client is gone: what it alone wanted stops too."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the task that serves this connection."""
@@ -46,6 +49,8 @@ class ClientConnection(Wire):
         """Tell the worker, then whoever waits."""
         super().connection_lost(error)
         self._on_close(self)
+        if self.on_lost is not None:
+            self.on_lost()
 
     def bytes_arrived(self, data: bytes) -> None:
         """Hand bytes to the HTTP reader."""

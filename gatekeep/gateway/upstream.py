@@ -16,14 +16,14 @@ from gatekeep import limits
 from gatekeep.aws.endpoints import Endpoint
 from gatekeep.errors import UnavailableError, UpstreamError
 from gatekeep.gateway.wire import Wire
-from gatekeep.http.h1 import (
+from gatekeep.http.events import (
     Closed,
     Data,
     EndOfMessage,
     InformationalHead,
     NeedData,
-    UpstreamSide,
 )
+from gatekeep.http.h1 import UpstreamSide
 from gatekeep.http.messages import ResponseHead
 from gatekeep.settings import UpstreamSettings
 
@@ -115,7 +115,9 @@ class UpstreamPool:
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
         self._tls.set_alpn_protocols(["http/1.1"])
 
-    async def lend(self, endpoint: Endpoint, *, fresh: bool = False) -> UpstreamConnection:
+    async def lend(
+        self, endpoint: Endpoint, *, fresh: bool = False
+    ) -> UpstreamConnection:
         """A connection to the endpoint for one exchange.
 
         Args:

@@ -1,0 +1,290 @@
+"""The story of one request, from its head to its last byte.
+
+Read `Exchange._pass` top to bottom: it is what gatekeep does, in order. Each line
+calls one room and knows nothing of how it works. A refusal at any line is told to
+the client in its own protocol's shape, and recorded when somebody was identified.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+
+import structlog
+
+from gatekeep.access.requests import AccessRequest
+from gatekeep.audit.record import Receipt
+from gatekeep.aws.authorization import Authorization, parse_authorization
+from gatekeep.aws.call import Call, Route
+from gatekeep.aws.sigv4 import Verified, verify_head
+from gatekeep.errors import GatekeepError, PeerError, UnknownOutcomeError
+from gatekeep.gateway import doors, entries, refusal
+from gatekeep.gateway.answer import Delivered, Delivery
+from gatekeep.gateway.approval import approve
+from gatekeep.gateway.connection import ClientConnection, ClientGoneError
+from gatekeep.gateway.forward import Forwarding
+from gatekeep.gateway.gate import Gate
+from gatekeep.gateway.request_body import RequestBody
+from gatekeep.gateway.upstream import UpstreamConnection
+from gatekeep.http.messages import RequestHead, ResponseHead
+from gatekeep.masking.masking import MaskPlan
+from gatekeep.policy.decision import Decision, Effect
+from gatekeep.principal import Session
+
+log = structlog.get_logger()
+
+
+class Exchange:
+    """One HTTP request and its response, and what is known of it so far."""
+
+    # Each is set once, by the line of the story that finds it out.
+    session: Session
+    authorization: Authorization
+    route: Route
+    body: RequestBody
+    call: Call
+    decision: Decision
+
+    def __init__(self, gate: Gate, client: ClientConnection, head: RequestHead) -> None:
+        self.gate = gate
+        self.client = client
+        self.head = head
+        self.id = os.urandom(16).hex()
+        self.started_ns = gate.clock.now_ns()
+        self.approved: AccessRequest | None = None
+        self.intent: asyncio.Future[Receipt] | None = None
+        self.ended = False
+        """Whether the outcome is recorded."""
+        self._upstream_request_id = ""
+        self._masked_parameters: Mapping[str, object] | None = None
+
+    async def run(self) -> None:
+        """Answer the request, whatever comes of it; never raises for a peer's fault."""
+        try:
+            await self._pass()
+        except ClientGoneError as error:
+            await self._end("client_gone", error)
+        except UnknownOutcomeError as error:
+            await self._end("unknown", error)
+            await self._refuse(error)
+        except GatekeepError as error:
+            await self._end("upstream_failed" if self.intent else "refused", error)
+            await self._refuse(error)
+        finally:
+            self.client.on_lost = None
+            if hasattr(self, "body"):
+                self.body.release()
+
+    async def _pass(self) -> None:
+        """What happens to a request, in order."""
+        gate, head = self.gate, self.head
+        if doors.leads_to_session(head):
+            await doors.give_session(self)
+            return
+
+        self.authorization = parse_authorization(head)
+        self.session = self._open_session()
+        self.route = gate.recogniser.route(
+            head,
+            signing_name=self.authorization.service,
+            region=self.authorization.region,
+        )
+        self.body = RequestBody(gate, self.client, self.authorization)
+        await self.body.receive(self.route)
+        verified = verify_head(
+            head,
+            self.authorization,
+            self.session,
+            now_s=gate.clock.now_s(),
+            body_sha256=self.body.sha256(),
+        )
+        self.body.verify_whole()
+        self.call = gate.recogniser.call(
+            self.route,
+            head,
+            self.body.whole,
+            account_id=self.session.role_arn.split(":")[4],
+        )
+        self.decision = self._decide()
+        if self.decision.effect is Effect.HOLD:
+            self.approved = await self._wait_for_people()
+        if doors.answers_itself(self.call):
+            await doors.say_who_you_are(self)
+            return
+
+        plan = gate.masking.plan(self.call, head, self.decision.obligations.mask)
+        endpoint = gate.endpoints.resolve(self.call, head)
+        credentials = await gate.credentials.credentials_for(
+            self.session, exchange_id=self.id
+        )
+        await self.record_intent(upstream_host=endpoint.host)
+        upstream, answer = await Forwarding(
+            gate,
+            self.client,
+            head,
+            self.call,
+            verified,
+            self.body,
+            plan,
+            endpoint,
+            credentials,
+        ).run()
+        await self._deliver(plan, upstream, answer)
+
+    # --- the lines of the story ---------------------------------------------------
+
+    def _open_session(self) -> Session:
+        """The sealed session that the request names, if it still stands."""
+        session = self.gate.keyring.open(
+            self.authorization.session_token,
+            access_key_id=self.authorization.access_key_id,
+            now_s=self.gate.clock.now_s(),
+        )
+        self.gate.revocations.verify(session)
+        return session
+
+    def _decide(self) -> Decision:
+        """What policy says; a denial ends the exchange."""
+        session = self.session
+        doors.refuse_credential_operations(self.call)
+        decision = self.gate.policy.decide(
+            session.principal,
+            self.call,
+            {
+                "source_ip": self.source_address,
+                "justification": session.justification,
+                "ticket": session.ticket,
+                "session_name": session.name,
+            },
+        )
+        if decision.effect is Effect.DENY and not doors.answers_itself(self.call):
+            self.decision = decision
+            raise refusal.DeniedError("policy.denied", decision.message, decision)
+        return decision
+
+    async def _wait_for_people(self) -> AccessRequest:
+        """Hold the request until people approve exactly it, once (I6)."""
+        # An upload is approved with its content, so the content must be here.
+        await self.body.read_whole()
+        return await approve(self)
+
+    async def record_intent(self, *, upstream_host: str) -> None:
+        """Have the intent recorded: durable before anything can change (I1)."""
+        self.intent = self.gate.ledger.append(
+            entries.intent_of(self, upstream_host=upstream_host)
+        )
+        if self.call.changes:
+            await self.intent
+
+    async def _deliver(
+        self, plan: MaskPlan, upstream: UpstreamConnection, answer: ResponseHead
+    ) -> None:
+        """Mask the answer on its way and finish it once its outcome is durable (I2)."""
+        self._upstream_request_id = (
+            answer.get(b"x-amzn-requestid") or answer.get(b"x-amz-request-id")
+        ).decode("latin-1")
+        content_type = answer.get(b"content-type")
+
+        async def before_last(delivered: Delivered) -> None:
+            await self.record_outcome(delivered, content_type)
+
+        assert self.intent is not None
+        try:
+            await Delivery(
+                self.client,
+                upstream,
+                self.head.method,
+                plan.response(answer),
+                self.intent,
+                before_last,
+            ).run(answer)
+        except BaseException:
+            self.gate.pool.discard(upstream)
+            raise
+        self.client.on_lost = None
+        self.gate.pool.give_back(upstream)
+
+    async def record_outcome(self, delivered: Delivered, content_type: bytes) -> None:
+        """Make the outcome durable; only then may the answer's last byte leave."""
+        references, kept = entries.captured_answer(self, delivered, content_type)
+        outcome = entries.outcome_of(
+            self,
+            result="completed",
+            delivered=delivered,
+            upstream_request_id=self._upstream_request_id,
+            captures=references,
+        )
+        self.ended = True
+        await self.gate.ledger.append(outcome, captures=kept)
+
+    # --- when it ends early -------------------------------------------------------
+
+    async def _end(self, result: str, error: GatekeepError) -> None:
+        """Record how an exchange ended that did not complete."""
+        if self.ended or not hasattr(self, "session"):
+            return
+        self.ended = True
+        if self.intent is None:
+            status = error.status if isinstance(error, PeerError) else 503
+            record = entries.refusal_of(self, error, status=status)
+        else:
+            record = entries.outcome_of(
+                self,
+                result=result,
+                error=error,
+                upstream_request_id=self._upstream_request_id,
+            )
+        try:
+            await self.gate.ledger.append(record)
+        except GatekeepError as failure:
+            # Nothing was passed on, or its intent is durable: the log has no hole.
+            log.error("not recorded", exchange=self.id, error=str(failure))
+
+    async def _refuse(self, error: GatekeepError) -> None:
+        """Tell the client why not; one whose answer has begun is cut off instead."""
+        client = self.client
+        if client.closed or client.side.answer_began:
+            client.abort()
+            return
+        answer, body = refusal.answer_for(
+            error,
+            head=self.head,
+            service=self.authorization.service
+            if hasattr(self, "authorization")
+            else "",
+            known=self.known,
+            exchange_id=self.id,
+        )
+        client.send_whole(answer, body, method=self.head.method)
+        if not client.side.keeps_alive:
+            await client.discard_body()
+
+    # --- what is known so far -----------------------------------------------------
+
+    @property
+    def known(self) -> Call | Route | None:
+        """The call, or as much as the head told; None before recognition."""
+        return getattr(self, "call", None) or getattr(self, "route", None)
+
+    @property
+    def source_address(self) -> str:
+        """Where the client connects from."""
+        return self.client.peer_address()
+
+    @property
+    def user_agent(self) -> str:
+        """What the client says it is; a hint, unsigned."""
+        return self.head.get(b"user-agent")[:256].decode("latin-1")
+
+    def masked_parameters(self) -> Mapping[str, object]:
+        """The call's parameters as records and reviewers see them (I5)."""
+        if self._masked_parameters is None:
+            decision = getattr(self, "decision", None)
+            profiles = decision.obligations.mask if decision else ()
+            masked, _ = self.gate.masking.mask_value(
+                dict(self.call.parameters), profiles
+            )
+            assert isinstance(masked, Mapping)
+            self._masked_parameters = masked
+        return self._masked_parameters
