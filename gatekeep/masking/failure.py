@@ -1,0 +1,24 @@
+"""The one error of the masking room: an answer or body that cannot be masked."""
+
+from __future__ import annotations
+
+from gatekeep.errors import PeerError
+
+
+class MaskingError(PeerError):
+    """A body cannot be masked, so it does not pass (I3).
+
+    The status is 403 and the AWS code ``AccessDenied`` unless told otherwise:
+    SDKs retry a 5xx, and the same body would be refused again.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        status: int = 403,
+        aws_code: str = "AccessDenied",
+        detail: str = "",
+    ) -> None:
+        super().__init__(code, message, status=status, aws_code=aws_code, detail=detail)
