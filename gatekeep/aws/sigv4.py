@@ -14,7 +14,11 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
-from gatekeep.aws.authorization import Authorization, PayloadMode
+from gatekeep.aws.authorization import (
+    Authorization,
+    PayloadMode,
+    parse_authorization,
+)
 from gatekeep.aws.canonical import (
     canonical_fields,
     canonical_request,
@@ -26,6 +30,16 @@ from gatekeep.errors import AuthenticationError
 from gatekeep.http.messages import Field, RequestHead
 from gatekeep.limits import SIGNATURE_SKEW_S, SIGNING_KEYS_MAX
 from gatekeep.principal import Secret, Session
+
+__all__ = [
+    "Authorization",
+    "PayloadMode",
+    "Signer",
+    "Verified",
+    "parse_authorization",
+    "signed_body_sha256",
+    "verify_head",
+]
 
 
 class Verified(NamedTuple):
