@@ -1,0 +1,1 @@
+"""The right to act: requests that wait for people, and what people decide."""
