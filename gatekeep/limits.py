@@ -174,6 +174,29 @@ KEYRING_KEYS_MAX = 16
 KEYRING_RECHECK_S = 1.0
 """How long a changed keyring file may stay unseen."""
 
+# --- upstream credentials -------------------------------------------------------
+
+ASSUMED_CREDENTIALS_MAX = 10_000
+"""Assumed credentials that one worker keeps, one set a session, about 4 KiB each."""
+
+CREDENTIALS_MARGIN_S = 60.0
+"""Assumed credentials are not used in their last minute: a request may wait in a
+queue, and clocks differ."""
+
+CREDENTIALS_RETRY_S = 5.0
+"""After a failed attempt to get credentials, until the next: a role that cannot be
+assumed must not become a stream of STS calls."""
+
+OWN_CREDENTIALS_RECHECK_S = 30.0
+"""How old the gateway's own credentials may be before botocore, which renews them 15
+minutes ahead of their end, is asked for them again."""
+
+STS_TIMEOUT_S = 10.0
+"""Connect, and answer, of one AssumeRole call; botocore makes up to three."""
+
+STS_CALLS_MAX = 8
+"""AssumeRole calls of one worker at once; each holds a thread."""
+
 # --- audit --------------------------------------------------------------------
 
 RECORD_BYTES_MAX = 60 * KIB
