@@ -1,0 +1,1 @@
+"""The AWS credentials that requests are signed with upstream: one set a session."""
