@@ -9,10 +9,12 @@ from gatekeep.http.messages import RequestHead
 from gatekeep.masking.detectors import DETECTORS
 from gatekeep.masking.failure import MaskingError
 from gatekeep.masking.json_body import JsonMask
-from gatekeep.masking.plan import MaskPlan, WholeJson
+from gatekeep.masking.plan import MaskPlan, ResponseMask, is_json
 from gatekeep.masking.profiles import Rules, compile_rules
 from gatekeep.masking.styles import Kind, Style
 from gatekeep.settings import MaskingSettings
+
+__all__ = ["MaskPlan", "Masking", "ResponseMask"]
 
 RECORD_STYLES = {name: Style(Kind.FIXED) for name in DETECTORS} | {
     # Truncation as PCI DSS 3.5.1 allows it for what is stored.
@@ -66,9 +68,32 @@ class Masking:
         masked = mask.mask(text.encode("utf-8", "replace"))
         return json.loads(masked), dict(mask.counts)
 
-    def body_mask(self, content_type: bytes, profiles: tuple[str, ...]) -> WholeJson:
-        """Return what masks a captured body of this content type (I5)."""
-        return WholeJson(JsonMask(self._recorded(profiles), modelled_levels=0))
+    def mask_capture(
+        self,
+        body: bytes,
+        *,
+        content_type: bytes,
+        profiles: tuple[str, ...],
+        whole: bool,
+    ) -> bytes:
+        """Return a body, or its beginning, as it may be stored (I5).
+
+        Args:
+            body: the bytes.
+            content_type: the media type its head gave.
+            profiles: as for `mask_value`.
+            whole: False when more of the body followed.
+
+        Returns:
+            The masked bytes; empty when the body cannot be inspected.
+        """
+        if not (whole and is_json(content_type)):
+            return b""
+        mask = JsonMask(self._recorded(profiles), modelled_levels=0)
+        try:
+            return mask.mask(body)
+        except MaskingError:
+            return b""
 
     def _named(self, name: str) -> Rules:
         if name not in self._profiles:

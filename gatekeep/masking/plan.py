@@ -113,6 +113,12 @@ class WholeJson:
         return self._mask.mask(bytes(self._body)) if self._body else b""
 
 
+def is_json(content_type: bytes) -> bool:
+    """Whether a media type says JSON; AWS's JSON services may give none."""
+    media = content_type.partition(b";")[0].strip().lower()
+    return not media or media.endswith(b"json") or b"/x-amz-json" in media
+
+
 class MaskPlan:
     """How one call's answer will be masked; made before the call is sent."""
 
@@ -137,15 +143,12 @@ class MaskPlan:
         """
         if self._rules is None:
             return PASSES
-        content_type = head.get(b"content-type").partition(b";")[0].strip().lower()
         if head.get(b"content-encoding", b"identity") != b"identity":
             raise MaskingError(
                 "masking.encoding", "the answer is compressed and cannot be masked"
             )
-        if self._call.protocol in (Protocol.JSON, Protocol.REST_JSON) and (
-            not content_type
-            or content_type.endswith(b"json")
-            or content_type.startswith(b"application/x-amz-json")
+        if self._call.protocol in (Protocol.JSON, Protocol.REST_JSON) and is_json(
+            head.get(b"content-type")
         ):
             levels = MODELLED_LEVELS.get(self._call.service, MASKED_DEPTH_MAX)
             mask = JsonMask(self._rules, modelled_levels=levels)
