@@ -7,13 +7,11 @@ upstream connection, we are its client. Neither believes what it reads: see
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 from gatekeep import limits
-from gatekeep.errors import FramingError, PeerError
+from gatekeep._fast.head import read_request, read_response
+from gatekeep.errors import FramingError
 from gatekeep.http import heads, writers
-from gatekeep.http.bodies import Body, ChunkedBody, LengthBody, UntilCloseBody
+from gatekeep.http.bodies import ChunkedBody, LengthBody, UntilCloseBody
 from gatekeep.http.events import (
     Closed,
     Data,
@@ -25,6 +23,7 @@ from gatekeep.http.events import (
 from gatekeep.http.faults import Sender
 from gatekeep.http.follower import Follower
 from gatekeep.http.messages import RequestHead, ResponseHead
+from gatekeep.http.reader import Event, Phase, Reader
 
 __all__ = [
     "ClientSide",
@@ -36,139 +35,11 @@ __all__ = [
     "UpstreamSide",
 ]
 
-_Event: TypeAlias = RequestHead | ResponseHead | InformationalHead | Data | Signal
-
 _OWN_FIELDS = frozenset({b"connection", b"keep-alive", b"transfer-encoding"})
 """Fields of an answer that are ours to write: they speak about this connection."""
 
 
-class _Reader:
-    """What both sides share: a bounded buffer, a step, and a failure that stays."""
-
-    __slots__ = (
-        "_at",
-        "_body",
-        "_buffer",
-        "_closed",
-        "_failure",
-        "_follower",
-        "_received",
-        "_searched",
-        "_sender",
-        "_step",
-    )
-
-    def __init__(self, sender: Sender) -> None:
-        self._sender = sender
-        self._received: bytes | bytearray = b""  # not looked at yet
-        self._buffer = b""
-        self._at = 0  # bytes of the buffer that are used up
-        self._searched = 0
-        self._closed = False
-        self._failure: PeerError | None = None
-        self._body: Body = LengthBody(0)
-        self._follower: Follower | None = None
-        self._step: Callable[[], _Event] = self._read_head
-
-    def receive(self, data: bytes) -> None:
-        """Take bytes off the wire; empty means that the other side ended."""
-        if not data:
-            self._closed = True
-        elif self._failure is not None:
-            return
-        elif not self._received:
-            self._received = data
-        else:
-            if isinstance(self._received, bytes):
-                self._received = bytearray(self._received)
-            self._received += data
-        if (
-            len(self._received) + len(self._buffer) - self._at
-            > limits.RECEIVED_BYTES_MAX
-        ):
-            self._fail(
-                self._sender.limit_error(
-                    "received_too_much", "more bytes before their turn than is kept"
-                )
-            )
-
-    def _next_event(self) -> _Event:
-        if self._failure is not None:
-            raise self._failure.with_traceback(None)
-        if self._received:
-            self._gather()
-        try:
-            return self._step()
-        except PeerError as error:
-            self._fail(error)
-            raise
-
-    def _gather(self) -> None:
-        received = bytes(self._received)  # no copy when it came in one piece
-        self._received = b""
-        if self._at == len(self._buffer):
-            self._buffer = received
-        else:
-            self._buffer = self._buffer[self._at :] + received
-        self._searched = max(0, self._searched - self._at)
-        self._at = 0
-
-    def _fail(self, error: PeerError) -> None:
-        # A copy: the one raised holds frames that hold us.
-        self._failure = type(error)(
-            error.code, error.message, status=error.status, aws_code=error.aws_code
-        )
-        self._buffer = self._received = b""
-        self._at = 0
-
-    def _has_bytes(self) -> bool:
-        return bool(self._received) or self._at < len(self._buffer)
-
-    def _cut_head(self) -> bytes | None:
-        """The bytes of the next head once they are all here."""
-        end = heads.find_head_end(self._buffer, self._at, self._searched, self._sender)
-        if end < 0:
-            self._searched = len(self._buffer)
-            if self._closed:
-                raise self._sender.framing_error(
-                    "head_cut_short", "the connection ended inside a head"
-                )
-            return None
-        raw = self._buffer[self._at : end]
-        self._at = self._searched = end
-        return raw
-
-    def _read_head(self) -> _Event:
-        raise NotImplementedError
-
-    def _read_body(self) -> _Event:
-        body = self._body
-        if not body.ended:
-            start = self._at
-            data, self._at = body.take(self._buffer, start)
-            if self._follower is not None and self._at > start:
-                raw = self._buffer[start : self._at]
-                self._follower.follow(raw, data, ended=body.ended)
-            if data:
-                return Data(data)
-            if not body.ended:
-                return self._body_stopped()
-        self._step = self._after_message
-        self._follower = None
-        return EndOfMessage
-
-    def _body_stopped(self) -> _Event:
-        if self._closed:
-            raise self._sender.framing_error(
-                "body_cut_short", "the connection ended inside a body"
-            )
-        return NeedData
-
-    def _after_message(self) -> _Event:
-        return Closed if self._closed else NeedData
-
-
-class ClientSide(_Reader):
+class ClientSide(Reader):
     """One client connection.
 
     An exchange goes: `next_event` gives the head, then `Data` and one
@@ -216,32 +87,37 @@ class ClientSide(_Reader):
             self.expects_continue = False
         return event  # type: ignore[return-value]
 
-    def _read_head(self) -> _Event:
-        if self._at == len(self._buffer):
-            return self._after_message()
-        raw = self._cut_head()
-        if raw is None:
-            return NeedData
+    def _read_fast(self) -> RequestHead | None:
+        reading = read_request(self._buffer, self._at)
+        if reading is None:
+            return None
+        method, target, fields, length, keeps_alive, expects, self._at = reading
+        head = RequestHead(method, target, fields)
+        self._begin(head, length, keeps_alive, expects)
+        return head
+
+    def _read_slow(self, raw: bytes) -> RequestHead:
         reading, connection = heads.read_request_head(raw)
-        self.body_length = reading.body_length
-        self._body = (
-            ChunkedBody(self._sender)
-            if reading.body_length is None
-            else LengthBody(reading.body_length)
-        )
+        self._begin(*reading)
         self._follower = Follower(connection, self._sender)
-        self._version = reading.head.version
-        self._request_keeps_alive = reading.keeps_alive
-        self.expects_continue = reading.expects_continue
-        self._step = self._read_body
         return reading.head
+
+    def _begin(
+        self, head: RequestHead, length: int | None, keeps_alive: bool, expects: bool
+    ) -> None:
+        self._version = head.version
+        self._request_keeps_alive = keeps_alive
+        self.expects_continue = expects
+        self.body_length = length
+        self._body = ChunkedBody(self._sender) if length is None else LengthBody(length)
+        self._phase = Phase.BODY
 
     # --- state ------------------------------------------------------------------
 
     @property
     def is_idle(self) -> bool:
         """Between two exchanges, with no byte of the next one."""
-        return self._step == self._read_head and not self._has_bytes()
+        return self._phase is Phase.HEAD and not self._unread()
 
     @property
     def answer_began(self) -> bool:
@@ -259,7 +135,7 @@ class ClientSide(_Reader):
             self._request_keeps_alive
             and not self._will_close
             and not self._closed
-            and self._failure is None
+            and self._phase is not Phase.FAILED
             and self._request_is_here()
         )
 
@@ -267,8 +143,7 @@ class ClientSide(_Reader):
         body = self._body
         if body.ended:
             return True
-        here = len(self._buffer) - self._at + len(self._received)
-        return isinstance(body, LengthBody) and body.remaining <= here
+        return isinstance(body, LengthBody) and body.remaining <= self._unread()
 
     # --- writing ----------------------------------------------------------------
 
@@ -345,10 +220,10 @@ class ClientSide(_Reader):
             pass
         self._answer = None
         self._request_keeps_alive = False
-        self._step = self._read_head
+        self._phase = Phase.HEAD
 
 
-class UpstreamSide(_Reader):
+class UpstreamSide(Reader):
     """One upstream connection.
 
     An exchange goes: `head`, `data`, `end` give the request's bytes; `next_event`
@@ -430,14 +305,18 @@ class UpstreamSide(_Reader):
         """
         return self._next_event()  # type: ignore[return-value]
 
-    def _read_head(self) -> _Event:
-        if self._at == len(self._buffer):
-            return self._after_message()
+    def _read_fast(self) -> ResponseHead | None:
         if self._request is None:
             raise self._sender.framing_error("unasked", "bytes without a request")
-        raw = self._cut_head()
-        if raw is None:
-            return NeedData
+        reading = read_response(self._buffer, self._at, self._request_method == b"HEAD")
+        if reading is None:
+            return None
+        status, fields, length, chunked, keeps_alive, self._at = reading
+        head = ResponseHead(status, fields)
+        self._begin(length, chunked, keeps_alive)
+        return head
+
+    def _read_slow(self, raw: bytes) -> ResponseHead | InformationalHead:
         reading, connection = heads.read_response_head(raw, self._request_method)
         head = reading.head
         if head.status < 200:
@@ -447,20 +326,22 @@ class UpstreamSide(_Reader):
                     "interim_heads", "too many interim answers"
                 )
             return InformationalHead(head.status, head.fields)
-        if reading.body_length is not None:
-            self._body = LengthBody(reading.body_length)
-        elif reading.chunked:
+        self._begin(reading.body_length, reading.chunked, reading.keeps_alive)
+        self._follower = Follower(connection, self._sender)
+        return head
+
+    def _begin(self, length: int | None, chunked: bool, keeps_alive: bool) -> None:
+        if length is not None:
+            self._body = LengthBody(length)
+        elif chunked:
             self._body = ChunkedBody(self._sender)
         else:
             self._body = UntilCloseBody()
-        self._answer_keeps_alive = reading.keeps_alive and not isinstance(
-            self._body, UntilCloseBody
-        )
-        self._follower = Follower(connection, self._sender)
-        self._step = self._read_body
-        return head
+            keeps_alive = False
+        self._answer_keeps_alive = keeps_alive
+        self._phase = Phase.BODY
 
-    def _body_stopped(self) -> _Event:
+    def _body_stopped(self) -> Event:
         if self._closed and isinstance(self._body, UntilCloseBody):
             self._body.ended = True
             if self._follower is not None:
@@ -479,12 +360,11 @@ class UpstreamSide(_Reader):
         """
         return (
             self._answer_keeps_alive
-            and self._failure is None
             and not self._closed
             and self._request is not None
             and self._request.ended
-            and self._step == self._after_message
-            and not self._has_bytes()
+            and self._phase is Phase.OVER
+            and not self._unread()
         )
 
     def next_exchange(self) -> None:
@@ -498,7 +378,7 @@ class UpstreamSide(_Reader):
         self._request = None
         self._answer_keeps_alive = False
         self._interim_heads = 0
-        self._step = self._read_head
+        self._phase = Phase.HEAD
 
 
 def _length_writer(lengths: list[bytes]) -> writers.LengthWriter:
