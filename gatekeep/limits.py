@@ -171,6 +171,9 @@ KEY_FILE_BYTES_MAX = 8 * KIB
 KEYRING_KEYS_MAX = 16
 """Sealing keys in one keyring: one seals, the others still open."""
 
+REVOCATIONS_BYTES_MAX = 64 * MIB
+"""Map of the revocations' store: some 300,000 of them."""
+
 KEYRING_RECHECK_S = 1.0
 """How long a changed keyring file may stay unseen."""
 
