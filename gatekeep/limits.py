@@ -161,6 +161,13 @@ OPENED_SESSIONS_MAX = 10_000
 """Opened sessions that one worker remembers, about 3 KiB each. Opening one anew
 costs some 20 microseconds."""
 
+CREDENTIALS_COMMAND_TIMEOUT_S = 20.0
+"""Connect to the gateway, and its answer, in ``gatekeep credentials``; SDKs wait for
+a credential process without a limit of their own."""
+
+CREDENTIALS_ANSWER_BYTES_MAX = 64 * KIB
+"""The gateway's answer to that; a session token is at most 8 KiB of it."""
+
 ADVERTISED_SESSION_S_MIN = 1200
 """Least lifetime told to an SDK: at 15 minutes and less boto3 fetches new
 credentials with every call (aws-wire section 1)."""
@@ -213,21 +220,27 @@ CAPTURE_BYTES_MAX = 256 * KIB
 """Captured bytes of one masked body, request or response; the rest is digested
 and counted, not kept."""
 
+EXCHANGE_ID_BYTES_MAX = 64
+"""One exchange id in UTF-8; it is part of a key, and LMDB's are at most 511 bytes."""
+
+LEDGER_BATCH_BYTES_MAX = 2 * MIB
+"""Record and capture bytes after which a worker begins another message within one
+turn of its loop."""
+
 LEDGER_FRAME_BYTES_MAX = 4 * MIB
-"""One message between a worker and the ledger: what a worker appends in one turn of
-its loop, cut here. Two captures and their record fit several times."""
+"""One message between a worker and the ledger: a batch, one more record with two
+captures, and what frames them."""
 
 LEDGER_PENDING_BYTES_MAX = 64 * MIB
 """Record and capture bytes of one worker that wait for the ledger; above it appends
 are refused. At 8,000 records a second this is over five seconds' worth."""
 
-LEDGER_COMMIT_BYTES_MAX = 32 * MIB
-"""Record and capture bytes of one commit; what has arrived beyond waits for the
-next. LMDB keeps up to 512 MiB of dirty pages in memory and spills the rest."""
-
 LEDGER_STALL_TIMEOUT_S = 5.0
 """A worker that waits this long for a receipt holds the ledger for dead: what waits
 is refused and so is everything new until it is connected again."""
+
+LEDGER_REOPEN_S = 1.0
+"""Between two attempts to open a store anew whose disk was full or read-only."""
 
 LEDGER_TAIL_RECORDS = 1024
 """Entries at the log's end that the ledger verifies before it goes on (30 ms)."""
