@@ -98,6 +98,9 @@ class Requests(RuleBasedStateMachine):
         return exchange
 
     @rule(exchange=exchanges, approver=st.sampled_from(PEOPLE))
+    def approve_once(self, exchange, approver):
+        self.approve(exchange, approver)
+
     def approve(self, exchange, approver):
         request_id = self.request_of[exchange]
         asker, _, quorums = self.asked[exchange]
@@ -110,6 +113,11 @@ class Requests(RuleBasedStateMachine):
         assert approver not in people
         assert any(quorum.group in approver.groups for quorum in quorums)
         people.append(approver)
+
+    @rule(exchange=exchanges)
+    def approve_as_often_as_anyone_can(self, exchange):
+        for approver in PEOPLE * 2:
+            self.approve(exchange, approver)
 
     @rule(exchange=exchanges, approver=st.sampled_from(PEOPLE))
     def deny(self, exchange, approver):
@@ -146,7 +154,7 @@ class Requests(RuleBasedStateMachine):
         # Kept: a client that has gone and whose gateway still tries to claim.
         return exchange if keeps else multiple()
 
-    @rule(seconds=st.sampled_from([1.0, 59.0, 61.0, 601.0]))
+    @rule(seconds=st.sampled_from([1.0, 2.0, 3.0, 59.0, 61.0, 601.0]))
     def wait(self, seconds):
         self.clock.seconds += seconds
 
@@ -177,6 +185,6 @@ class Requests(RuleBasedStateMachine):
 
 
 Requests.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=30, deadline=None
+    max_examples=150, stateful_step_count=30, deadline=None
 )
 TestRequests = Requests.TestCase
