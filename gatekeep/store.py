@@ -219,6 +219,11 @@ class Environment:
             self._lmdb.close()
             raise self._declared(error, opening=True) from error
 
+    @property
+    def failed(self) -> bool:
+        """Whether a commit failed, so that writes wait for it to be opened anew."""
+        return self._failure is not None
+
     def begin(self, write: bool = False) -> Transaction:
         """Start a transaction; use it as a context manager.
 
