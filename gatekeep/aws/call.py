@@ -87,6 +87,8 @@ class Call:
     """SQL or PartiQL texts the call carries (Athena, PartiQL, RDS Data, …)."""
     ambiguous: tuple[str, ...] = ()
     """All candidates, when the bytes fit several operations."""
+    host_prefix: str = ""
+    """What stood before our own name in Host: ``bucket.``, ``sync-``, or nothing."""
 
     @property
     def changes(self) -> bool:
