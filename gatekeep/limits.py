@@ -315,3 +315,35 @@ SESSION_FORM_BYTES_MAX = 64 * KIB
 
 SESSION_FORM_FIELDS_MAX = 32
 """Its parameters; STS knows eight."""
+
+# --- policy -------------------------------------------------------------------
+
+POLICY_FILE_BYTES_MAX = 1 * MIB
+"""One ``*.cedar`` file; a policy is some 300 bytes long."""
+
+STATEMENTS_CHARACTERS_MAX = 256 * KIB
+"""SQL of one call that is looked into for verbs; Athena takes 256 KiB. Of more than
+that every verb is assumed."""
+
+STATEMENTS_PARSED_CHARACTERS_MAX = 16 * KIB
+"""SQL of one call that is parsed, at 5 to 10 µs a character; more counts as
+unparsed."""
+
+STATEMENT_STEPS_PER_TOKEN_MAX = 100
+"""Tokens that the SQL parser may look at for each one there is. Real queries need 5
+to 15; some nestings make it try exponentially many readings."""
+
+STATEMENT_FACTS_MAX = 1_024
+"""Calls whose statement facts one worker remembers."""
+
+DECISIONS_IN_MEMORY_MAX = 32_768
+"""Decisions that one worker remembers beside the stored ones, at about 700 bytes."""
+
+DECISION_BYTES_MAX = 400
+"""One stored decision: the ids of its policies. Longer ones are not stored."""
+
+DECISIONS_QUEUED_MAX = 8_192
+"""Decisions of one worker that wait to be stored; more are not stored."""
+
+DECISIONS_FLUSH_S = 1.0
+"""Between two commits of one worker's new decisions."""
