@@ -223,8 +223,8 @@ class AccessRequests:
             _settle(transaction, request)
         return request
 
-    def claim(self, request_id: str, *, exchange_id: str) -> tuple[Approval, ...]:
-        """Use the approval up for this exchange, once and for all, and return it.
+    def claim(self, request_id: str, *, exchange_id: str) -> AccessRequest:
+        """Use the request's approvals up for this exchange, once and for all.
 
         Durable when it returns: of all exchanges that ever claim, one succeeds.
 
@@ -237,7 +237,7 @@ class AccessRequests:
             now_ns = self._clock.now_ns()
             request = _get(transaction, request_id).claimed(exchange_id, now_ns=now_ns)
             _settle(transaction, request)
-        return request.approvals
+        return request
 
     def abandon(self, request_id: str, exchange_id: str) -> AccessRequest:
         """The exchange's client has gone: the exchange can never claim.

@@ -42,7 +42,7 @@ def test_a_request_is_pending_then_approved_then_used(requests, ask, clock):
     clock.seconds += 5
     approved = requests.approve(opened.id, approver=DORA, comment="seen OPS-7")
     assert approved.state is State.APPROVED
-    (approval,) = requests.claim(opened.id, exchange_id="x-1")
+    (approval,) = requests.claim(opened.id, exchange_id="x-1").approvals
     assert (approval.approver_id, approval.groups) == (DORA.id, ("dba",))
     assert (approval.comment, approval.at_ns) == ("seen OPS-7", clock.now_ns())
     used = requests.get(opened.id)
@@ -255,7 +255,7 @@ def test_a_retry_finds_the_approvals_of_the_first_try(requests, ask, clock):
     again = ask("x-2", quorums=(Quorum(2, "dba"),))
     assert (again.id, again.state) == (opened.id, State.PENDING)
     requests.approve(opened.id, approver=DANA)
-    assert len(requests.claim(opened.id, exchange_id="x-2")) == 2
+    assert len(requests.claim(opened.id, exchange_id="x-2").approvals) == 2
 
 
 def test_nothing_runs_for_a_client_that_has_gone(requests, ask):

@@ -133,7 +133,7 @@ class Requests(RuleBasedStateMachine):
     def claim(self, exchange):
         request_id = self.request_of[exchange]
         try:
-            approvals = self.requests.claim(request_id, exchange_id=exchange)
+            used = self.requests.claim(request_id, exchange_id=exchange)
         except ClaimError as error:
             if error.state is State.USED:
                 assert request_id in self.ran
@@ -142,7 +142,9 @@ class Requests(RuleBasedStateMachine):
         assert exchange not in self.gone
         self.ran[request_id] = exchange
         people = self.said_yes[request_id]
-        assert [each.approver_id for each in approvals] == [each.id for each in people]
+        assert [each.approver_id for each in used.approvals] == [
+            each.id for each in people
+        ]
         needed = sum(quorum.count for quorum in self.asked[exchange][2])
         assert len({each.id for each in people}) == needed
         return multiple()
