@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from gatekeep import limits
+from gatekeep.audit.record import Receipt
 from gatekeep.gateway.connection import ClientConnection
 from gatekeep.gateway.upstream import UpstreamConnection
 from gatekeep.http.messages import Field, ResponseHead
@@ -59,7 +60,7 @@ class Delivery:
     upstream: UpstreamConnection
     method: bytes
     mask: ResponseMask
-    before_first: asyncio.Future[object]
+    before_first: asyncio.Future[Receipt]
     """Done when the intent is durable; its failure refuses the answer."""
     before_last: Callable[[Delivered], Awaitable[None]]
     """Makes the outcome durable; its failure cuts the answer short."""

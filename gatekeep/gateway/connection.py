@@ -9,7 +9,7 @@ from typing import Any
 from gatekeep import limits
 from gatekeep.errors import FramingError, LimitError, PeerError
 from gatekeep.gateway.wire import Wire
-from gatekeep.http.events import Closed, Data, EndOfMessage, NeedData
+from gatekeep.http.events import Closed, Data, EndOfMessage, NeedData, Signal
 from gatekeep.http.h1 import ClientSide
 from gatekeep.http.messages import RequestHead, ResponseHead
 
@@ -70,16 +70,21 @@ class ClientConnection(Wire):
             FramingError: bytes that are not HTTP.
             LimitError: a head over its bounds.
         """
-        timeout_s = limits.IDLE_TIMEOUT_S
+        began_s = 0.0
         while True:
-            event = self.side.next_event()
+            event = self._next_event()
             if isinstance(event, RequestHead):
                 return event
-            if event is not NeedData:
+            if event is not NeedData or self.closed:
                 return None
-            if not self.side.is_idle:
-                timeout_s = limits.HEAD_TIMEOUT_S
-            await self.wait_for_bytes(timeout_s)
+            if self.side.is_idle:
+                await self.wait_for_bytes(limits.IDLE_TIMEOUT_S)
+                continue
+            # A head that trickles gets no more time than one that stops: the clock
+            # runs from its first byte.
+            now_s = self._loop.time()
+            began_s = began_s or now_s
+            await self.wait_for_bytes(began_s + limits.HEAD_TIMEOUT_S - now_s)
 
     async def body_piece(self) -> bytes | None:
         """The next piece of the request body, or None at its end.
@@ -93,14 +98,23 @@ class ClientConnection(Wire):
         if self.side.expects_continue:
             self.write(self.side.informational(100))
         while True:
-            event = self.side.next_event()
+            event = self._next_event()
             if isinstance(event, Data):
                 return event.data
             if event is EndOfMessage:
                 return None
-            if event is Closed or self.ended:
+            if event is Closed:
                 raise ClientGoneError
             await self.wait_for_bytes(limits.BODY_STALL_TIMEOUT_S)
+
+    def _next_event(self) -> RequestHead | Data | Signal:
+        """The reader's next event; a message cut short by the end is `Closed`."""
+        try:
+            return self.side.next_event()
+        except FramingError:
+            if self.ended:
+                return Closed
+            raise
 
     async def discard_body(self) -> None:
         """Read what is left of a request body that nobody wants, within bounds.

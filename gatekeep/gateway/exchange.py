@@ -14,10 +14,10 @@ from collections.abc import Mapping
 import structlog
 
 from gatekeep.access.requests import AccessRequest
-from gatekeep.audit.record import Receipt
+from gatekeep.audit.record import Receipt, Record
 from gatekeep.aws.authorization import Authorization, parse_authorization
 from gatekeep.aws.call import Call, Route
-from gatekeep.aws.sigv4 import Verified, verify_head
+from gatekeep.aws.sigv4 import verify_head
 from gatekeep.errors import GatekeepError, PeerError, UnknownOutcomeError
 from gatekeep.gateway import doors, entries, refusal
 from gatekeep.gateway.answer import Delivered, Delivery
@@ -225,6 +225,7 @@ class Exchange:
         if self.ended or not hasattr(self, "session"):
             return
         self.ended = True
+        record: Record
         if self.intent is None:
             status = error.status if isinstance(error, PeerError) else 503
             record = entries.refusal_of(self, error, status=status)

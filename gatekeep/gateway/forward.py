@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gatekeep import limits
 from gatekeep.aws.call import Call
 from gatekeep.aws.chunked import ChunkedBody
 from gatekeep.aws.credentials import UpstreamCredentials
@@ -89,7 +88,8 @@ class Forwarding:
 
     def _may_be_sent_again(self, connection: UpstreamConnection) -> bool:
         """Only a read, only on a connection that had served before and then said
-        nothing, only while the body is still in our hands."""
+        nothing, only while the body is still in our hands.
+        """
         return (
             connection.reused
             and not connection.answered

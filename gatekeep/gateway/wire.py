@@ -60,7 +60,7 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """Hand bytes to the reader; pause the socket when nobody takes them."""
@@ -129,6 +129,16 @@ class Wire(asyncio.Protocol):
         finally:
             self._waiter = None
             self.deadline_s = float("inf")
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether the socket is not read, because nobody takes what it brings."""
+        return self._paused
+
+    @property
+    def untaken_bytes(self) -> int:
+        """Bytes that arrived since somebody last waited for more."""
+        return self._untaken
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

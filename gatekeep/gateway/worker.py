@@ -77,7 +77,7 @@ def open_gate(
     clock = SYSTEM_CLOCK
     issuers = Issuers(settings.issuer, clock=clock)
     keyring = SessionKeyring.read(settings.session.keyring)
-    access = AccessRequests(settings.state_path("access"), settings.access, clock=clock)
+    access = AccessRequests(settings.state_path("access"), clock=clock)
     return Gate(
         settings=settings,
         loop=loop,
