@@ -27,9 +27,9 @@ TRAILER_BYTES_MAX = 8 * KIB
 CHUNK_LINE_BYTES_MAX = 4 * KIB
 """A chunk's size with its extensions. No AWS SDK sends extensions on this layer."""
 
-CHUNK_OVERHEAD_BYTES_MAX = 16 * KIB
-"""Chunk framing of one body beyond 16 bytes a chunk plus the chunk's own size
-(Go's bound against CVE-2023-39326)."""
+CHUNK_EXTENSIONS_BYTES_MAX = 16 * KIB
+"""Chunk extensions of one body together: they are read and dropped, so they only
+cost (CVE-2023-39326; Go's bound)."""
 
 RECEIVED_BYTES_MAX = 2 * MIB
 """Bytes received and not yet read, pipelined requests included. The wire pauses

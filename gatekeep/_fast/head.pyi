@@ -1,4 +1,6 @@
-"""Reads the heads that nearly all traffic has; see `head.pyx`."""
+"""Reads the heads that nearly all traffic has, and writes all heads; see `head.pyx`."""
+
+from collections.abc import Iterable
 
 HEAD_BYTES_READ_MAX: int
 TARGET_BYTES_READ_MAX: int
@@ -12,3 +14,6 @@ def read_request(
 def read_response(
     buffer: bytes, start: int, to_head: bool
 ) -> tuple[int, list[tuple[bytes, bytes]], int | None, bool, bool, int] | None: ...
+def write_head(
+    first_line: bytes, fields: Iterable[tuple[bytes, bytes]], without_own: bool
+) -> tuple[bytes, int, bool]: ...

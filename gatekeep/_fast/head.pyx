@@ -1,6 +1,6 @@
-"""Reads the heads that nearly all traffic has, in one pass over the bytes.
+"""Reads the heads that nearly all traffic has, in one pass, and writes all heads.
 
-A strict common subset of RFC 9112. None means "not this one": incomplete, unusual
+Reading: a strict common subset of RFC 9112. None means "not this one": incomplete, unusual
 or wrong, and the caller asks h11. Whatever is read here h11 reads too, with the
 same meaning; `tests/reference/head.py` is the same subset in plain Python.
 
@@ -14,7 +14,7 @@ index passes the length. Lengths of slices are differences of two such positions
 from cpython.bytes cimport (
     PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE,
 )
-from libc.string cimport memcmp
+from libc.string cimport memchr, memcmp, memcpy
 
 cdef enum:
     TOKEN = 1  # RFC 9110 5.6.2 tchar
@@ -308,3 +308,105 @@ def read_response(bytes buffer not None, Py_ssize_t start, bint to_head):
         not facts.closes,
         at,
     )
+
+
+cdef inline bint has_line_end(const void* data, size_t size):
+    return (
+        memchr(data, 13, size) != NULL
+        or memchr(data, 10, size) != NULL
+        or memchr(data, 0, size) != NULL
+    )
+
+
+cdef bint is_lower_token(const unsigned char* data, Py_ssize_t size):
+    cdef Py_ssize_t i
+    for i in range(size):
+        if not CLASS[data[i]] & TOKEN or data[i] != LOWER[data[i]]:
+            return False
+    return size > 0
+
+
+cdef bint is_own(bytes name):
+    """Whether a field speaks about one connection and is not passed on."""
+    cdef const unsigned char* data = <const unsigned char*>PyBytes_AS_STRING(name)
+    if PyBytes_GET_SIZE(name) == 10:
+        return is_name(data, 10, b"connection") or is_name(data, 10, b"keep-alive")
+    return PyBytes_GET_SIZE(name) == 17 and is_name(data, 17, b"transfer-encoding")
+
+
+cdef Py_ssize_t check_field(field, Facts* facts) except -1:
+    """The size of a field's line; raises when it cannot be written."""
+    cdef const unsigned char* name_data
+    cdef const unsigned char* value_data
+    cdef Py_ssize_t name_size, value_size
+    if type(field) is not tuple or len(<tuple>field) != 2:
+        raise ValueError("not a field")
+    name, value = <tuple>field
+    if type(name) is not bytes or type(value) is not bytes:
+        raise ValueError("not a field")
+    name_data = <const unsigned char*>PyBytes_AS_STRING(name)
+    name_size = PyBytes_GET_SIZE(name)
+    value_data = <const unsigned char*>PyBytes_AS_STRING(value)
+    value_size = PyBytes_GET_SIZE(value)
+    if not is_lower_token(name_data, name_size):
+        raise ValueError("not a lower-case field name")
+    if has_line_end(value_data, value_size):
+        raise ValueError("a line end in a value")
+    # 14 and 17: the lengths of the two framing fields' names.
+    if (name_size == 14 or name_size == 17) and not note(
+        name_data, name_size, value_data, value_size, facts
+    ):
+        raise ValueError("framing that cannot be understood")
+    return name_size + value_size + 4
+
+
+cdef inline unsigned char* put(unsigned char* out, bytes part):
+    memcpy(out, PyBytes_AS_STRING(part), PyBytes_GET_SIZE(part))
+    return out + PyBytes_GET_SIZE(part)
+
+
+def write_head(bytes first_line not None, fields not None, bint without_own):
+    """Write a head up to the empty line, which the caller adds.
+
+    Args:
+        first_line: without its line end.
+        fields: pairs of lower-case name and value.
+        without_own: leave out connection, keep-alive and transfer-encoding.
+
+    Returns:
+        The bytes; Content-Length (-1 without one); whether there is a
+        Transfer-Encoding, which then is "chunked", also when left out.
+
+    Raises:
+        ValueError: a part holds CR, LF or NUL, a name is no lower-case token, or
+            the framing fields cannot be understood.
+    """
+    cdef Py_ssize_t size = PyBytes_GET_SIZE(first_line) + 2, line_size
+    cdef unsigned char* out
+    cdef bytes head
+    cdef list kept = []
+    cdef Facts facts
+    facts.length = -1
+    facts.hosts = 0
+    facts.chunked = facts.closes = facts.expects = False
+    if has_line_end(PyBytes_AS_STRING(first_line), size - 2):
+        raise ValueError("a line end in the first line")
+    for field in fields:
+        line_size = check_field(field, &facts)
+        if not (without_own and is_own(<bytes>(<tuple>field)[0])):
+            kept.append(field)
+            size += line_size
+    if facts.chunked and facts.length >= 0:
+        raise ValueError("two framings")
+    head = PyBytes_FromStringAndSize(NULL, size)
+    # BOUNDS: `head` has the size summed up above, from exactly these parts: `kept`
+    # is ours alone, and it holds immutable pairs of immutable bytes.
+    out = <unsigned char*>PyBytes_AS_STRING(head)
+    out = put(out, first_line)
+    out = put(out, b"\r\n")
+    for field in kept:
+        out = put(out, <bytes>(<tuple>field)[0])
+        out = put(out, b": ")
+        out = put(out, <bytes>(<tuple>field)[1])
+        out = put(out, b"\r\n")
+    return head, facts.length, facts.chunked

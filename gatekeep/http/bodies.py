@@ -7,10 +7,11 @@ body bytes, so its memory does not depend on the body (I10).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from enum import Enum
 from typing import Protocol
 
 from gatekeep import limits
+from gatekeep._fast.chunks import read_chunks
 from gatekeep.http.faults import Sender
 from gatekeep.http.heads import read_field_lines
 
@@ -67,30 +68,55 @@ class UntilCloseBody:
         return buffer[start:], len(buffer)
 
 
+class _Place(Enum):
+    """Where in a chunked body the next byte belongs."""
+
+    SIZE = "size"
+    DATA = "data"
+    DATA_END = "data end"
+    TRAILER = "trailer"
+
+
 class ChunkedBody:
     """A chunked body (RFC 9112 7.1). Extensions and trailers are read and dropped."""
 
-    __slots__ = ("_left", "_overhead", "_sender", "_step", "ended")
+    __slots__ = ("_extension_bytes", "_left", "_place", "_sender", "ended")
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
-        self._step: Callable[[bytes, int, list[bytes]], int] = self._take_size
+        self._place = _Place.SIZE
         self._left = 0
-        # Framing bytes beyond what an honest sender needs (CVE-2023-39326).
-        self._overhead = 0
+        self._extension_bytes = 0
         self.ended = False
 
     def take(self, buffer: bytes, start: int) -> tuple[bytes, int]:
         """As `Body.take`; the pieces of several chunks come as one."""
         pieces: list[bytes] = []
-        while not self.ended:
-            stop = self._step(buffer, start, pieces)
-            if stop == start:
+        size = len(buffer)
+        while start < size and not self.ended:
+            place = self._place
+            if place is _Place.DATA:
+                stop = min(size, start + self._left)
+                pieces.append(buffer[start:stop])
+                self._left -= stop - start
+                if not self._left:
+                    self._place = _Place.DATA_END
+            elif place is _Place.SIZE:
+                data, stop = read_chunks(buffer, start)
+                if data:
+                    pieces.append(data)
+                else:
+                    stop = self._take_size(buffer, start)
+            elif place is _Place.DATA_END:
+                stop = self._take_data_end(buffer, start)
+            else:
+                stop = self._take_trailer(buffer, start)
+            if stop == start:  # the rest has yet to come
                 break
             start = stop
         return (pieces[0] if len(pieces) == 1 else b"".join(pieces)), start
 
-    def _take_size(self, buffer: bytes, start: int, _pieces: list[bytes]) -> int:
+    def _take_size(self, buffer: bytes, start: int) -> int:
         bound = start + limits.CHUNK_LINE_BYTES_MAX
         end = buffer.find(b"\r\n", start, bound)
         if end < 0:
@@ -103,26 +129,15 @@ class ChunkedBody:
         if match is None:
             raise self._sender.framing_error("chunk_size", "not a chunk size")
         self._left = int(match[1], 16)
-        # A chunk of n bytes may cost 16 + n bytes of framing; what is above adds up.
-        excess = end - start - 16 - self._left
-        self._overhead = max(0, self._overhead + excess)
-        if self._overhead > limits.CHUNK_OVERHEAD_BYTES_MAX:
+        self._extension_bytes += end - match.end(1)
+        if self._extension_bytes > limits.CHUNK_EXTENSIONS_BYTES_MAX:
             raise self._sender.limit_error(
-                "chunk_overhead", "chunk extensions outweigh the body"
+                "chunk_extensions", "more chunk extensions than are worth reading"
             )
-        self._step = self._take_data if self._left else self._take_trailer
+        self._place = _Place.DATA if self._left else _Place.TRAILER
         return end + 2
 
-    def _take_data(self, buffer: bytes, start: int, pieces: list[bytes]) -> int:
-        stop = min(len(buffer), start + self._left)
-        if stop > start:
-            pieces.append(buffer[start:stop])
-            self._left -= stop - start
-            if not self._left:
-                self._step = self._take_data_end
-        return stop
-
-    def _take_data_end(self, buffer: bytes, start: int, _pieces: list[bytes]) -> int:
+    def _take_data_end(self, buffer: bytes, start: int) -> int:
         ending = buffer[start : start + 2]
         if not b"\r\n".startswith(ending):
             raise self._sender.framing_error(
@@ -130,10 +145,10 @@ class ChunkedBody:
             )
         if len(ending) < 2:
             return start
-        self._step = self._take_size
+        self._place = _Place.SIZE
         return start + 2
 
-    def _take_trailer(self, buffer: bytes, start: int, _pieces: list[bytes]) -> int:
+    def _take_trailer(self, buffer: bytes, start: int) -> int:
         if buffer.startswith(b"\r\n", start):
             self.ended = True
             return start + 2

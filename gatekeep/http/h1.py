@@ -23,7 +23,7 @@ from gatekeep.http.events import (
 from gatekeep.http.faults import Sender
 from gatekeep.http.follower import Follower
 from gatekeep.http.messages import RequestHead, ResponseHead
-from gatekeep.http.reader import Event, Phase, Reader
+from gatekeep.http.reader import Phase, Reader
 
 __all__ = [
     "ClientSide",
@@ -35,11 +35,8 @@ __all__ = [
     "UpstreamSide",
 ]
 
-_OWN_FIELDS = frozenset({b"connection", b"keep-alive", b"transfer-encoding"})
-"""Fields of an answer that are ours to write: they speak about this connection."""
 
-
-class ClientSide(Reader):
+class ClientSide(Reader[RequestHead]):
     """One client connection.
 
     An exchange goes: `next_event` gives the head, then `Data` and one
@@ -48,23 +45,21 @@ class ClientSide(Reader):
     An answer may begin at any time, also after `next_event` raised.
 
     Attributes:
-        expects_continue: the request said ``Expect: 100-continue``, its body has
-            not begun to come, and nothing was sent yet.
         body_length: bytes of the request's body, 0 without one; None when chunked.
     """
 
     __slots__ = (
         "_answer",
+        "_expects",
         "_request_keeps_alive",
         "_version",
         "_will_close",
         "body_length",
-        "expects_continue",
     )
 
     def __init__(self) -> None:
         super().__init__(Sender.CLIENT)
-        self.expects_continue = False
+        self._expects = False
         self.body_length: int | None = 0
         # Until a head was read the worst is assumed of whoever must be refused.
         self._version = b"1.0"
@@ -73,19 +68,6 @@ class ClientSide(Reader):
         self._answer: writers.BodyWriter | None = None
 
     # --- reading ----------------------------------------------------------------
-
-    def next_event(self) -> RequestHead | Data | Signal:
-        """What the received bytes say next.
-
-        Raises:
-            FramingError: they are not HTTP, or can be read in two ways. Later calls
-                raise it again; an answer can still be sent.
-            LimitError: they pass a bound.
-        """
-        event = self._next_event()
-        if type(event) is Data or event is EndOfMessage:
-            self.expects_continue = False
-        return event  # type: ignore[return-value]
 
     def _read_fast(self) -> RequestHead | None:
         reading = read_request(self._buffer, self._at)
@@ -106,8 +88,9 @@ class ClientSide(Reader):
         self, head: RequestHead, length: int | None, keeps_alive: bool, expects: bool
     ) -> None:
         self._version = head.version
+        self._body_began = False
         self._request_keeps_alive = keeps_alive
-        self.expects_continue = expects
+        self._expects = expects
         self.body_length = length
         self._body = ChunkedBody(self._sender) if length is None else LengthBody(length)
         self._phase = Phase.BODY
@@ -118,6 +101,15 @@ class ClientSide(Reader):
     def is_idle(self) -> bool:
         """Between two exchanges, with no byte of the next one."""
         return self._phase is Phase.HEAD and not self._unread()
+
+    @property
+    def expects_continue(self) -> bool:
+        """Whether the client waits for ``100 Continue``.
+
+        It said ``Expect: 100-continue``, its body has not begun to come, and nothing
+        was sent yet.
+        """
+        return self._expects and not self._body_began and not self._unread()
 
     @property
     def answer_began(self) -> bool:
@@ -149,8 +141,8 @@ class ClientSide(Reader):
 
     def informational(self, status: int) -> bytes:
         """An interim answer; may be given several times before `head`."""
-        self.expects_continue = False
-        return writers.encode_response_head(status, ())
+        self._expects = False
+        return writers.write_response_head(status, ())[0] + b"\r\n"
 
     def head(self, head: ResponseHead, *, request_method: bytes) -> bytes:
         """The answer's head.
@@ -165,28 +157,26 @@ class ClientSide(Reader):
         """
         if self._answer is not None:
             raise _out_of_turn()
-        fields = [field for field in head.fields if field[0] not in _OWN_FIELDS]
-        lengths = [value for name, value in fields if name == b"content-length"]
-        if request_method == b"HEAD" or head.status == 304:
-            answer: writers.BodyWriter = writers.NoBodyWriter()
-        elif head.status == 204:
-            answer = writers.NoBodyWriter()
+        status, fields = head.status, head.fields
+        if status == 204:  # RFC 9110 8.6: no Content-Length here
             fields = [field for field in fields if field[0] != b"content-length"]
-        elif lengths:
-            answer = _length_writer(lengths)
+        lines, length, _ = writers.write_response_head(status, fields)
+        if request_method == b"HEAD" or status in (204, 304):
+            answer: writers.BodyWriter = writers.NoBodyWriter()
+        elif length >= 0:
+            answer = writers.LengthWriter(length)
         elif self._version == b"1.1":
             answer = writers.ChunkedWriter()
-            fields.append((b"transfer-encoding", b"chunked"))
+            lines += b"transfer-encoding: chunked\r\n"
         else:
             answer = writers.UntilCloseWriter()
             self._will_close = True
         if not self.keeps_alive:
             self._will_close = True
-            fields.append((b"connection", b"close"))
-        encoded = writers.encode_response_head(head.status, fields)
+            lines += b"connection: close\r\n"
         self._answer = answer
-        self.expects_continue = False
-        return encoded
+        self._expects = False
+        return lines + b"\r\n"
 
     def data(self, chunk: bytes) -> bytes:
         """A piece of the answer's body, framed.
@@ -216,14 +206,14 @@ class ClientSide(Reader):
         """
         if self._answer is None or not self._answer.ended or not self.keeps_alive:
             raise _out_of_turn()
-        while self.next_event() is not NeedData:
-            pass
+        while self._phase is not Phase.OVER:
+            self.next_event()
         self._answer = None
         self._request_keeps_alive = False
         self._phase = Phase.HEAD
 
 
-class UpstreamSide(Reader):
+class UpstreamSide(Reader[ResponseHead | InformationalHead]):
     """One upstream connection.
 
     An exchange goes: `head`, `data`, `end` give the request's bytes; `next_event`
@@ -260,18 +250,12 @@ class UpstreamSide(Reader):
         """
         if self._request is not None:
             raise _out_of_turn()
-        lengths = [value for name, value in head.fields if name == b"content-length"]
-        codings = [value for name, value in head.fields if name == b"transfer-encoding"]
-        if codings:
-            if lengths or codings != [b"chunked"]:
-                raise FramingError("wire.head_unwritable", "framing that contradicts")
-            request: writers.BodyWriter = writers.ChunkedWriter()
-        else:
-            request = _length_writer(lengths or [b"0"])
-        encoded = writers.encode_request_head(head.method, head.target, head.fields)
-        self._request = request
+        lines, length, chunked = writers.write_request_head(head)
+        self._request = (
+            writers.ChunkedWriter() if chunked else writers.LengthWriter(max(length, 0))
+        )
         self._request_method = head.method
-        return encoded
+        return lines + b"\r\n"
 
     def data(self, chunk: bytes) -> bytes:
         """A piece of the request's body, framed.
@@ -294,16 +278,6 @@ class UpstreamSide(Reader):
         return self._request.end()
 
     # --- reading ----------------------------------------------------------------
-
-    def next_event(self) -> ResponseHead | InformationalHead | Data | Signal:
-        """What the received bytes say next.
-
-        Raises:
-            FramingError: they are not HTTP, can be read in two ways, or were not
-                asked for; code ``wire.upstream_…``, status 502.
-            LimitError: they pass a bound; status 502.
-        """
-        return self._next_event()  # type: ignore[return-value]
 
     def _read_fast(self) -> ResponseHead | None:
         if self._request is None:
@@ -341,7 +315,7 @@ class UpstreamSide(Reader):
         self._answer_keeps_alive = keeps_alive
         self._phase = Phase.BODY
 
-    def _body_stopped(self) -> Event:
+    def _body_stopped(self) -> Data | Signal:
         if self._closed and isinstance(self._body, UntilCloseBody):
             self._body.ended = True
             if self._follower is not None:
@@ -379,12 +353,6 @@ class UpstreamSide(Reader):
         self._answer_keeps_alive = False
         self._interim_heads = 0
         self._phase = Phase.HEAD
-
-
-def _length_writer(lengths: list[bytes]) -> writers.LengthWriter:
-    if len(lengths) != 1 or not lengths[0].isdigit():
-        raise FramingError("wire.head_unwritable", "framing that contradicts itself")
-    return writers.LengthWriter(int(lengths[0]))
 
 
 def _out_of_turn() -> FramingError:

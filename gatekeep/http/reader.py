@@ -8,7 +8,7 @@ h11's from its first byte to its last: `heads` has h11 read the head, and a
 from __future__ import annotations
 
 from enum import Enum
-from typing import TypeAlias
+from typing import Generic, TypeVar
 
 from gatekeep import limits
 from gatekeep.errors import PeerError
@@ -17,16 +17,14 @@ from gatekeep.http.events import (
     Closed,
     Data,
     EndOfMessage,
-    InformationalHead,
     NeedData,
     Signal,
 )
 from gatekeep.http.faults import Sender
 from gatekeep.http.follower import Follower
 from gatekeep.http.heads import find_head_end
-from gatekeep.http.messages import RequestHead, ResponseHead
 
-Event: TypeAlias = RequestHead | ResponseHead | InformationalHead | Data | Signal
+Head = TypeVar("Head")
 
 
 class Phase(Enum):
@@ -41,7 +39,7 @@ class Phase(Enum):
     """Something was refused; nothing more is read."""
 
 
-class Reader:
+class Reader(Generic[Head]):
     """Reads messages of one connection, in one direction.
 
     A side says what its heads are like (`_read_fast`, `_read_slow`); the rest is the
@@ -51,6 +49,7 @@ class Reader:
     __slots__ = (
         "_at",
         "_body",
+        "_body_began",
         "_buffer",
         "_closed",
         "_failure",
@@ -71,29 +70,34 @@ class Reader:
         self._closed = False
         self._failure: PeerError | None = None
         self._body: Body = LengthBody(0)
+        self._body_began = False
         self._follower: Follower | None = None
 
     def receive(self, data: bytes) -> None:
         """Take bytes off the wire; empty means that the other side ended."""
         if not data:
             self._closed = True
-            return
-        if self._phase is Phase.FAILED:
-            return
-        if not self._received:
+        elif not self._received:
             self._received = data
         else:
             if isinstance(self._received, bytes):
                 self._received = bytearray(self._received)
             self._received += data
-        if self._unread() > limits.RECEIVED_BYTES_MAX:
-            self._fail(
-                self._sender.limit_error(
-                    "received_too_much", "more bytes before their turn than is kept"
+            if self._unread() > limits.RECEIVED_BYTES_MAX:
+                self._fail(
+                    self._sender.limit_error(
+                        "received_too_much", "more bytes before their turn than is kept"
+                    )
                 )
-            )
 
-    def _next_event(self) -> Event:
+    def next_event(self) -> Head | Data | Signal:
+        """What the received bytes say next: a head, a body's data, or a `Signal`.
+
+        Raises:
+            FramingError: they are not HTTP, or can be read in two ways. Later calls
+                raise it again. Of an upstream: code ``wire.upstream_…``, status 502.
+            LimitError: they pass a bound.
+        """
         if self._received:
             self._gather()
         phase = self._phase
@@ -112,6 +116,9 @@ class Reader:
     # --- the buffer -------------------------------------------------------------
 
     def _gather(self) -> None:
+        if self._phase is Phase.FAILED:
+            self._received = b""
+            return
         received = bytes(self._received)  # no copy when it came in one piece
         self._received = b""
         if self._at == len(self._buffer):
@@ -135,13 +142,13 @@ class Reader:
 
     # --- heads ------------------------------------------------------------------
 
-    def _read_fast(self) -> Event | None:
+    def _read_fast(self) -> Head | None:
         raise NotImplementedError
 
-    def _read_slow(self, raw: bytes) -> Event:
+    def _read_slow(self, raw: bytes) -> Head:
         raise NotImplementedError
 
-    def _read_head(self) -> Event:
+    def _read_head(self) -> Head | Signal:
         start = self._at
         # A head that came in pieces is tried again only once it is whole.
         first_look = self._searched <= start
@@ -162,7 +169,7 @@ class Reader:
 
     # --- bodies -----------------------------------------------------------------
 
-    def _read_body(self) -> Event:
+    def _read_body(self) -> Data | Signal:
         body = self._body
         if not body.ended:
             start = self._at
@@ -173,6 +180,7 @@ class Reader:
                     raw = self._buffer[start:stop]
                     self._follower.follow(raw, data, ended=body.ended)
                 if data:
+                    self._body_began = True
                     return Data(data)
             if not body.ended:
                 return self._body_stopped()
@@ -180,7 +188,7 @@ class Reader:
         self._follower = None
         return EndOfMessage
 
-    def _body_stopped(self) -> Event:
+    def _body_stopped(self) -> Data | Signal:
         if self._closed:
             raise self._sender.framing_error(
                 "body_cut_short", "the connection ended inside a body"

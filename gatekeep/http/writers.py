@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+from gatekeep._fast.head import write_head
 from gatekeep.errors import FramingError
-from gatekeep.http.messages import Field
+from gatekeep.http.messages import Field, RequestHead
 
 _STATUS_LINES = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode()
@@ -119,37 +120,40 @@ class NoBodyWriter:
         return b""
 
 
-def encode_request_head(method: bytes, target: bytes, fields: Sequence[Field]) -> bytes:
-    """A request head in HTTP/1.1, fields in the given order.
+WrittenHead: TypeAlias = tuple[bytes, int, bool]
+"""A head without the empty line that ends it, so that lines can be added; its
+Content-Length, -1 without one; whether it is chunked."""
+
+
+def write_request_head(head: RequestHead) -> WrittenHead:
+    """A request head in HTTP/1.1, its fields in order.
 
     Raises:
-        FramingError: a part that holds CR, LF or NUL.
+        FramingError: it could not be read in one way only.
     """
-    return _encode(b"%b %b HTTP/1.1" % (method, target), fields)
+    return _write(b"%b %b HTTP/1.1" % (head.method, head.target), head.fields, False)
 
 
-def encode_response_head(status: int, fields: Sequence[Field]) -> bytes:
-    """A response head in HTTP/1.1 with the usual reason phrase.
+def write_response_head(status: int, fields: Sequence[Field]) -> WrittenHead:
+    """A response head in HTTP/1.1 with the usual reason phrase, its fields in order.
+
+    Fields that speak about a connection (connection, keep-alive, transfer-encoding)
+    are left out: whoever owns the connection adds its own.
 
     Raises:
-        FramingError: a part that holds CR, LF or NUL.
+        FramingError: it could not be read in one way only.
     """
     line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d " % status
-    return _encode(line, fields)
+    return _write(line, fields, True)
 
 
-def _encode(first_line: bytes, fields: Sequence[Field]) -> bytes:
-    head = b"\r\n".join([first_line, *map(b": ".join, fields), b"\r\n"])
-    # One CR LF a line and one more: any other count is an injected line.
-    ends = len(fields) + 2
-    if (
-        head.count(b"\r") != ends
-        or head.count(b"\n") != ends
-        or head.count(b"\r\n") != ends
-        or b"\0" in head
-    ):
-        raise FramingError("wire.head_unwritable", "a head field holds a line end")
-    return head
+def _write(
+    first_line: bytes, fields: Sequence[Field], without_own: bool
+) -> WrittenHead:
+    try:
+        return write_head(first_line, fields, without_own)
+    except ValueError as error:
+        raise FramingError("wire.head_unwritable", f"a head to send: {error}") from None
 
 
 def _misfit() -> FramingError:

@@ -1,0 +1,3 @@
+"""Takes whole plain chunks off a chunked body; see `chunks.pyx`."""
+
+def read_chunks(buffer: bytes, start: int) -> tuple[bytes, int]: ...
