@@ -118,6 +118,10 @@ SIGNING_KEYS_MAX = 64
 """Derived SigV4 keys that one session or one set of credentials keeps: a client
 names the scope, so it could make any number. An agent uses a few services."""
 
+ENDPOINTS_MAX = 8192
+"""Upstream endpoints that a worker keeps worked out: by operation and region, and
+for S3 by bucket."""
+
 # --- counts -------------------------------------------------------------------
 
 CONNECTIONS_MAX = 20_000
