@@ -32,6 +32,8 @@ from gatekeep.store import Environment, Transaction
 
 DATABASES = ("entries", "exchanges", "principals", "bodies", "meta")
 
+PRINCIPAL_KEY_BYTES = 16
+
 _PIECE_PAGES = 16
 """Pages of the largest piece of a body: 65,520 bytes."""
 
@@ -65,9 +67,8 @@ def principal_key(principal_id: str) -> bytes:
 
     An id may be longer than a key can be, so its digest stands for it.
     """
-    return hashlib.sha256(principal_id.encode("utf-8", "backslashreplace")).digest()[
-        :16
-    ]
+    text = principal_id.encode("utf-8", "backslashreplace")
+    return hashlib.sha256(text).digest()[:PRINCIPAL_KEY_BYTES]
 
 
 def index_key(index: int) -> bytes:
