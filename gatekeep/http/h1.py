@@ -140,8 +140,18 @@ class ClientSide(Reader[RequestHead]):
     # --- writing ----------------------------------------------------------------
 
     def informational(self, status: int) -> bytes:
-        """An interim answer; may be given several times before `head`."""
+        """An interim answer (never 101); may be given several times before `head`.
+
+        Nothing for an HTTP/1.0 client, which has no such thing (RFC 9110 15.2).
+
+        Raises:
+            FramingError: no interim status, or the answer has begun.
+        """
+        if self._answer is not None or not 100 <= status <= 199 or status == 101:
+            raise _out_of_turn()
         self._expects = False
+        if self._version == b"1.0":
+            return b""
         return writers.write_response_head(status, ())[0] + b"\r\n"
 
     def head(self, head: ResponseHead, *, request_method: bytes) -> bytes:
@@ -153,11 +163,12 @@ class ClientSide(Reader[RequestHead]):
         fields that speak about this connection are ours and left out if present.
 
         Raises:
-            FramingError: a field holds a line end, or an answer has begun already.
+            FramingError: a field that cannot be written, an interim status, or an
+                answer that has begun already.
         """
-        if self._answer is not None:
-            raise _out_of_turn()
         status, fields = head.status, head.fields
+        if self._answer is not None or not 200 <= status <= 599:
+            raise _out_of_turn()
         if status == 204:  # RFC 9110 8.6: no Content-Length here
             fields = [field for field in fields if field[0] != b"content-length"]
         lines, length, _ = writers.write_response_head(status, fields)
@@ -245,8 +256,8 @@ class UpstreamSide(Reader[ResponseHead | InformationalHead]):
         in the head; with neither there is none.
 
         Raises:
-            FramingError: a part holds a line end, the framing fields contradict
-                each other, or a request has begun already.
+            FramingError: a part that cannot be written, framing fields that
+                contradict each other, or a request that has begun already.
         """
         if self._request is not None:
             raise _out_of_turn()

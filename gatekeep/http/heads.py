@@ -41,6 +41,13 @@ _CONTENT_LENGTH = re.compile(rb"[0-9]{1,15}")
 # name of ours has.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
+# A field that Connection names is for us alone and must not be passed on. A request
+# that could name any would be decided with the field and sent without it; so only
+# options are known whose fields have no meaning to AWS. Java's client asks for h2c.
+_KNOWN_OPTIONS = frozenset(
+    (b"", b"close", b"keep-alive", b"upgrade", b"http2-settings", b"te")
+)
+
 
 class RequestReading(NamedTuple):
     """A request head and what it says about its own transport."""
@@ -120,6 +127,8 @@ def read_request_head(raw: bytes) -> tuple[RequestReading, h11.Connection]:
     fields = read_field_lines(lines[1:], sender)
     _check_host(fields, version)
     body_length, chunked = _framing(fields, version, sender)
+    if not _connection_options(fields) <= _KNOWN_OPTIONS:
+        raise sender.framing_error("connection_option", "an unknown Connection option")
     expectations = [value.lower() for value in _values(fields, b"expect")]
     if expectations not in ([], [b"100-continue"]):
         raise sender.framing_error(
@@ -343,7 +352,11 @@ def _framing(
     return int(lengths[0]), False
 
 
+def _connection_options(fields: Sequence[Field]) -> set[bytes]:
+    options = b",".join(_values(fields, b"connection")).lower().split(b",")
+    return {option.strip(b" \t") for option in options}
+
+
 def _keeps_alive(fields: Sequence[Field], version: bytes) -> bool:
     """Whether the connection outlives the message (RFC 9112 9.3, without 1.0)."""
-    options = b",".join(_values(fields, b"connection")).lower().split(b",")
-    return version == b"1.1" and b"close" not in [item.strip() for item in options]
+    return version == b"1.1" and b"close" not in _connection_options(fields)

@@ -186,6 +186,10 @@ class Reader(Generic[Head]):
                 return self._body_stopped()
         self._phase = Phase.OVER
         self._follower = None
+        if self._at == len(self._buffer):
+            # An idle connection holds no bytes of its last message.
+            self._buffer = b""
+            self._at = self._searched = 0
         return EndOfMessage
 
     def _body_stopped(self) -> Data | Signal:

@@ -131,7 +131,10 @@ def write_request_head(head: RequestHead) -> WrittenHead:
     Raises:
         FramingError: it could not be read in one way only.
     """
-    return _write(b"%b %b HTTP/1.1" % (head.method, head.target), head.fields, False)
+    line = b"%b %b HTTP/1.1" % (head.method, head.target)
+    if line.count(b" ") != 2:
+        raise FramingError("wire.head_unwritable", "a head to send: a space in a part")
+    return _write(line, head.fields, False)
 
 
 def write_response_head(status: int, fields: Sequence[Field]) -> WrittenHead:
