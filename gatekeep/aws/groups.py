@@ -1,0 +1,188 @@
+"""The services behind one signing name, indexed by how a request names them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache, cached_property
+from typing import Any
+
+from gatekeep.aws.bindings import Binding, Query
+from gatekeep.aws.call import Protocol
+from gatekeep.aws.catalogue import Catalogue, Operation, Service
+from gatekeep.aws.routes import RestRouter, S3Router
+
+_REST = (Protocol.REST_JSON, Protocol.REST_XML)
+_FORMS = (Protocol.QUERY, Protocol.EC2)
+_LABEL = re.compile(r"\{(\w+)\}")
+
+S3_CONTROL_PATH = b"/v20180820/"
+"""Where every path of S3 Control begins. A bucket may have this name too; what
+tells them apart is the account id header that S3 Control requires and signs."""
+
+
+class Target:
+    """One operation of an RPC protocol, with the reader of its body.
+
+    Attributes:
+        service: the service that has it.
+        operation: as modelled.
+        protocol: that names it.
+        reader: of its input; None when it takes nothing.
+        candidates: its name, as `Route.candidates` wants it.
+        host_prefix: pattern of what the model puts before the host, or None.
+    """
+
+    __slots__ = (
+        "candidates",
+        "host_prefix",
+        "operation",
+        "protocol",
+        "reader",
+        "service",
+    )
+
+    def __init__(
+        self, service: Service, operation: Operation, protocol: Protocol
+    ) -> None:
+        self.service = service
+        self.operation = operation
+        self.protocol = protocol
+        self.candidates = (operation.name,)
+        self.host_prefix = host_pattern(operation.host_prefix)
+        reference = operation.reference
+        self.reader: Any = None
+        if reference is None:
+            return
+        if protocol is Protocol.JSON:
+            self.reader = service.json_reader(reference)
+        elif protocol is Protocol.CBOR:
+            self.reader = service.cbor_reader(reference)
+        else:
+            self.reader = service.form_reader(reference)
+
+
+class Group:
+    """Services that share a signing name; indexes are built when first needed."""
+
+    def __init__(self, catalogue: Catalogue, names: tuple[str, ...]) -> None:
+        self.services = {name: catalogue.service(name) for name in names}
+        self.regions = frozenset[str]().union(*map(catalogue.regions, names))
+        self.has_forms = any(self._speaking(_FORMS))
+        self._targets: dict[tuple[Protocol, bytes], Target] = {}
+
+    def _speaking(self, protocols: tuple[Protocol, ...]) -> Iterator[Service]:
+        for service in self.services.values():
+            if any(protocol in service.protocols for protocol in protocols):
+                yield service
+
+    # --- RPC ----------------------------------------------------------------------
+
+    def json_target(self, header: bytes) -> Target | None:
+        """The operation of an ``X-Amz-Target``."""
+        return self._target(Protocol.JSON, header, b".")
+
+    def cbor_target(self, path: bytes) -> Target | None:
+        """The operation of a path ``/service/<prefix>/operation/<name>``."""
+        parts = path.split(b"/")
+        if len(parts) != 5 or parts[1] != b"service" or parts[3] != b"operation":
+            return None
+        return self._target(Protocol.CBOR, parts[2] + b"/" + parts[4], b"/")
+
+    def _target(self, protocol: Protocol, key: bytes, dot: bytes) -> Target | None:
+        target = self._targets.get((protocol, key))
+        if target is None:
+            prefix, _, name = key.rpartition(dot)
+            for service in self._speaking((protocol,)):
+                if (
+                    service.target_prefix.encode() == prefix
+                    and name.decode("latin-1") in service.operations
+                ):
+                    operation = service.operation(name.decode())
+                    target = Target(service, operation, protocol)
+                    self._targets[protocol, key] = target
+                    break
+        return target
+
+    @cached_property
+    def form_operations(self) -> tuple[str, ...]:
+        """Every operation a form may name."""
+        names = {n for s in self._speaking(_FORMS) for n in s.operations}
+        return tuple(sorted(names))
+
+    @cached_property
+    def form_service(self) -> Service:
+        """The service a form is for until its ``Version`` and ``Action`` say."""
+        return next(self._speaking(_FORMS))
+
+    def form_target(self, version: str, action: str) -> Target | None:
+        """The operation of a form's ``Version`` and ``Action``."""
+        key = f"{version} {action}".encode()
+        target = self._targets.get((Protocol.QUERY, key))
+        if target is None:
+            for service in self._speaking(_FORMS):
+                if service.api_version == version and action in service.operations:
+                    protocol = next(p for p in _FORMS if p in service.protocols)
+                    target = Target(service, service.operation(action), protocol)
+                    self._targets[Protocol.QUERY, key] = target
+                    break
+        return target
+
+    # --- REST ---------------------------------------------------------------------
+
+    @cached_property
+    def _rest(self) -> RestRouter:
+        return RestRouter(
+            bound
+            for service in self._speaking(_REST)
+            if service.name != "s3"
+            for bound in service.bindings()
+        )
+
+    @cached_property
+    def _s3(self) -> S3Router:
+        return S3Router(self.services["s3"].bindings())
+
+    def rest_matches(
+        self, method: bytes, path: bytes, query: Query, headers: dict[str, str],
+        bucket: str,
+    ) -> list[tuple[list[Binding], list[str]]]:  # fmt: skip
+        """REST routes by falling precedence (`RestRouter.matches`)."""
+        if self.is_s3(path, headers):
+            return self._s3.matches(method, path, query, bucket)
+        return self._rest.matches(method, path, query)
+
+    def is_s3(self, path: bytes, headers: dict[str, str]) -> bool:
+        """Whether a REST request is S3's own, by bucket and key."""
+        if "s3" not in self.services:
+            return False
+        return not (
+            "s3control" in self.services
+            and path.startswith(S3_CONTROL_PATH)
+            and "x-amz-account-id" in headers
+        )
+
+
+def host_fits(host_prefix: str, prefix: str) -> bool:
+    """Whether what Host puts before our name is what the model puts there.
+
+    Nothing fits everything: clients leave the prefix out for an IP literal, or when
+    AWS_DISABLE_HOST_PREFIX_INJECTION is set.
+    """
+    if not prefix:
+        return True
+    pattern = host_pattern(host_prefix)
+    return pattern is not None and pattern.fullmatch(prefix) is not None
+
+
+@cache
+def host_pattern(host_prefix: str) -> re.Pattern[str] | None:
+    """What a modelled host prefix looks like in a Host header, labels as groups."""
+    if not host_prefix:
+        return None
+    pieces = _LABEL.split(host_prefix)
+    pattern = "".join(
+        f"(?P<{piece}>[a-z0-9.-]+)" if position % 2 else re.escape(piece)
+        for position, piece in enumerate(pieces)
+    )
+    return re.compile(pattern)
