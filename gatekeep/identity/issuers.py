@@ -18,7 +18,7 @@ from gatekeep.identity.tokens import (
     parse_token,
     refuse,
 )
-from gatekeep.limits import ISSUER_REFETCH_S
+from gatekeep.limits import ISSUER_FETCH_S_MAX, ISSUER_REFETCH_S
 from gatekeep.principal import Principal
 from gatekeep.settings import IssuerSettings
 
@@ -41,9 +41,6 @@ class Issuers:
     def __init__(
         self, issuers: tuple[IssuerSettings, ...], *, clock: Clock = SYSTEM_CLOCK
     ) -> None:
-        # Threads of its own: a slow issuer must not hold up the loop's name look-ups.
-        self._threads = ThreadPoolExecutor(4, thread_name_prefix="gatekeep-issuer")
-        self._clock = clock
         self._issuers: dict[str, _Issuer] = {}
         for settings in issuers:
             if settings.issuer in self._issuers:
@@ -52,7 +49,7 @@ class Issuers:
                     f"issuer `{settings.issuer}` is configured twice: "
                     "list all its audiences in one [[issuer]]",
                 )
-            self._issuers[settings.issuer] = _Issuer(settings, clock, self._threads)
+            self._issuers[settings.issuer] = _Issuer(settings, clock)
 
     async def start(self) -> None:
         """Fetch every issuer's keys, now and again, in the background."""
@@ -63,7 +60,6 @@ class Issuers:
         """Stop fetching. A fetch under way ends by its own time limit, unawaited."""
         for issuer in self._issuers.values():
             await issuer.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def verify(self, token: bytes) -> Principal:
         """Return whom a token names; see `verify_token` for the errors."""
@@ -90,15 +86,16 @@ class Issuers:
 class _Issuer:
     """One issuer: its settings and the last good copy of its keys."""
 
-    def __init__(
-        self, settings: IssuerSettings, clock: Clock, threads: ThreadPoolExecutor
-    ) -> None:
+    def __init__(self, settings: IssuerSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._threads = threads
+        # A thread of its own: a slow issuer holds up neither the other issuers nor
+        # the loop's name look-ups.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="gatekeep-issuer")
         self._documents = IssuerDocuments(settings, clock=clock)
         self._keys: KeySet | None = None
-        self._failure: UnavailableError | None = None
+        self._failure = ""
+        """Why the last fetch failed; empty when it did not, or there was none."""
         self._fetching: asyncio.Task[None] | None = None
         self._refetched_s = float("-inf")
         self._refreshing: asyncio.Task[None] | None = None
@@ -113,6 +110,7 @@ class _Issuer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def verify(self, token: UnverifiedToken) -> VerifiedToken:
         if token.algorithm not in self._settings.algorithms:
@@ -136,13 +134,13 @@ class _Issuer:
             await asyncio.shield(self._fetching)
         if self._keys and (key := self._keys.find(token)):
             return key
-        if self._failure is not None or self._keys is None:
+        if self._failure or self._keys is None:
             raise AuthenticationError(
                 "identity.issuer_down",
                 f"the keys of issuer `{self._settings.issuer}` cannot be fetched",
                 aws_code="IDPCommunicationError",
                 status=400,
-                detail=str(self._failure or ""),
+                detail=self._failure,
             )
         raise refuse(
             "identity.key_unknown",
@@ -162,26 +160,27 @@ class _Issuer:
         """Fetch the keys; the last good ones stay when that fails."""
         loop = asyncio.get_running_loop()
         try:
-            keys = await loop.run_in_executor(
-                self._threads, self._documents.fetch_key_set
-            )
-        except UnavailableError as error:
-            self._failure = error
+            async with asyncio.timeout(2 * ISSUER_FETCH_S_MAX):
+                keys = await loop.run_in_executor(
+                    self._thread, self._documents.fetch_key_set
+                )
+        except (UnavailableError, TimeoutError) as error:
+            self._failure = str(error) or "no answer in time"
             log.warning(
                 "issuer keys not fetched",
                 issuer=self._settings.issuer,
-                error=str(error),
+                error=self._failure,
                 has_keys=self._keys is not None,
             )
         else:
-            self._keys, self._failure = keys, None
+            self._keys, self._failure = keys, ""
 
     async def _refresh(self) -> None:
         """Fetch again and again: soon after a failure, else every ``refresh_s``."""
         retry_s = _RETRY_S_MIN
         while True:
             await asyncio.shield(self._fetch())
-            if self._failure is None:
+            if not self._failure:
                 retry_s = _RETRY_S_MIN
                 await asyncio.sleep(self._settings.refresh_s)
             else:
