@@ -1,0 +1,1 @@
+"""The data path: connections in, the story of each request, connections out."""

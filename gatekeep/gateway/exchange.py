@@ -63,16 +63,23 @@ class Exchange:
         """Answer the request, whatever comes of it; never raises for a peer's fault."""
         try:
             await self._pass()
-        except ClientGoneError as error:
-            await self._end("client_gone", error)
         except UnknownOutcomeError as error:
-            await self._end("unknown", error)
-            await self._refuse(error)
+            await self._end_early("unknown", error)
         except GatekeepError as error:
-            await self._end("upstream_failed" if self.intent else "refused", error)
-            await self._refuse(error)
+            result = "upstream_failed" if self.intent else "refused"
+            await self._end_early(result, error)
+        except Exception:
+            log.exception("exchange failed", exchange=self.id)
+            await self._end_early(
+                "unknown" if self.intent else "refused",
+                GatekeepError(
+                    "gateway.fault", "gatekeep failed; its operator's log says more"
+                ),
+            )
         finally:
             self.client.on_lost = None
+            if self.intent is not None:
+                self.intent.add_done_callback(_look_at)
             if hasattr(self, "body"):
                 self.body.release()
 
@@ -220,27 +227,29 @@ class Exchange:
 
     # --- when it ends early -------------------------------------------------------
 
-    async def _end(self, result: str, error: GatekeepError) -> None:
-        """Record how an exchange ended that did not complete."""
-        if self.ended or not hasattr(self, "session"):
-            return
-        self.ended = True
-        record: Record
-        if self.intent is None:
-            status = error.status if isinstance(error, PeerError) else 503
-            record = entries.refusal_of(self, error, status=status)
-        else:
-            record = entries.outcome_of(
-                self,
-                result=result,
-                error=error,
-                upstream_request_id=self._upstream_request_id,
-            )
-        try:
-            await self.gate.ledger.append(record)
-        except GatekeepError as failure:
-            # Nothing was passed on, or its intent is durable: the log has no hole.
-            log.error("not recorded", exchange=self.id, error=str(failure))
+    async def _end_early(self, result: str, error: GatekeepError) -> None:
+        """Record how an exchange ended that did not complete, and tell the client."""
+        if not self.ended and hasattr(self, "session"):
+            self.ended = True
+            if self.client.closed:
+                result, error = "client_gone", ClientGoneError()
+            record: Record
+            if self.intent is None:
+                status = error.status if isinstance(error, PeerError) else 503
+                record = entries.refusal_of(self, error, status=status)
+            else:
+                record = entries.outcome_of(
+                    self,
+                    result=result,
+                    error=error,
+                    upstream_request_id=self._upstream_request_id,
+                )
+            try:
+                await self.gate.ledger.append(record)
+            except GatekeepError as failure:
+                # Nothing was passed on, or its intent is durable: no hole in the log.
+                log.error("not recorded", exchange=self.id, error=str(failure))
+        await self._refuse(error)
 
     async def _refuse(self, error: GatekeepError) -> None:
         """Tell the client why not; one whose answer has begun is cut off instead."""
@@ -289,3 +298,9 @@ class Exchange:
             assert isinstance(masked, Mapping)
             self._masked_parameters = masked
         return self._masked_parameters
+
+
+def _look_at(intent: asyncio.Future[Receipt]) -> None:
+    """Take notice of how an intent ended that nobody waits for any more."""
+    if not intent.cancelled():
+        intent.exception()

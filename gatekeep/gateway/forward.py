@@ -87,7 +87,9 @@ class Forwarding:
             raise
 
     def _may_be_sent_again(self, connection: UpstreamConnection) -> bool:
-        """Only a read, only on a connection that had served before and then said
+        """Whether the request cannot have reached AWS, or could not matter there.
+
+        Only a read, only on a connection that had served before and then said
         nothing, only while the body is still in our hands.
         """
         return (
