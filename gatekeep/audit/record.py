@@ -55,10 +55,10 @@ def capture(part: str, kept: bytes, *, total_bytes: int, content_type: str) -> C
         part: ``request`` or ``response``.
         kept: masked bytes, at most `limits.CAPTURE_BYTES_MAX`.
         total_bytes: size of the whole masked body.
-        content_type: as in its head; empty when there was none.
+        content_type: as in its head, 256 characters of it; empty when there was none.
     """
     digest = hashlib.sha256(kept).digest()
-    return Capture(part, digest, len(kept), total_bytes, content_type)
+    return Capture(part, digest, len(kept), total_bytes, content_type[:256])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
