@@ -246,6 +246,9 @@ is refused and so is everything new until it is connected again."""
 LEDGER_REOPEN_S = 1.0
 """Between two attempts to open a store anew whose disk was full or read-only."""
 
+LOG_WINDOW_RECORDS = 512
+"""Records that a reader of the log takes in one read transaction (20 ms)."""
+
 LEDGER_TAIL_RECORDS = 1024
 """Entries at the log's end that the ledger verifies before it goes on (30 ms)."""
 
