@@ -75,6 +75,7 @@ class IssuerDocuments:
 
     def _fetch(self, url: str) -> bytes:
         """The body of a 200 answer to GET, at most `JWKS_BYTES_MAX` of it."""
+        deadline_s = self._clock.monotonic_s() + ISSUER_FETCH_S_MAX
         try:
             parts = urlsplit(url)
             local = parts.hostname in LOOPBACK_HOSTS
@@ -86,7 +87,7 @@ class IssuerDocuments:
                 url, headers={"Accept": "application/json", "User-Agent": "gatekeep"}
             )
             with self._opener(local).open(request, timeout=ISSUER_TIMEOUT_S) as answer:
-                return self._read(answer, url)
+                return self._read(answer, url, deadline_s)
         except HTTPError as error:
             error.close()
             raise UnavailableError(
@@ -110,9 +111,10 @@ class IssuerDocuments:
             opener.add_handler(handler)
         return opener
 
-    def _read(self, answer: http.client.HTTPResponse, url: str) -> bytes:
+    def _read(
+        self, answer: http.client.HTTPResponse, url: str, deadline_s: float
+    ) -> bytes:
         """All of a body, if it comes in time and is not too large."""
-        deadline_s = self._clock.monotonic_s() + ISSUER_FETCH_S_MAX
         content = bytearray()
         while chunk := answer.read1(64 * 1024):
             content += chunk

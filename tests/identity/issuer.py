@@ -138,6 +138,13 @@ def token(issuer, *, algorithm="RS256", key=None, header=None, **changes):
     )
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """A client that hangs up is what some tests are about."""
+
+
 class Issuer:
     """A real HTTP(S) server of a discovery document and a key set.
 
@@ -155,8 +162,7 @@ class Issuer:
         self.gate = threading.Event()
         self.gate.set()
         self.answers = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         scheme = "http" if tls is None else "https"
