@@ -50,7 +50,8 @@ def main() -> None:
     try:
         _program(sys.argv[1:])(prog_name="gatekeep")
     except GatekeepError as error:
-        print(f"gatekeep: {error.message}", file=sys.stderr)
+        detail = f" ({error.detail})" if error.detail else ""
+        print(f"gatekeep: {error.message}{detail}", file=sys.stderr)
         sys.exit(
             next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
         )
