@@ -316,3 +316,38 @@ class Signer:
             )
         )
         return kept
+
+    def sign_stream(  # noqa: PLR0913 -- a request has this many parts
+        self,
+        *,
+        method: bytes,
+        path: bytes,
+        query: bytes,
+        fields: Sequence[Field],
+        body_sha256: str,
+        service: str,
+        region: str,
+        credentials: UpstreamCredentials,
+        now_s: float,
+    ) -> tuple[list[Field], SignatureChain]:
+        """Return what `sign` gives, and the signature that goes on in the body."""
+        signed = self.sign(
+            method=method,
+            path=path,
+            query=query,
+            fields=fields,
+            body_sha256=body_sha256,
+            service=service,
+            region=region,
+            credentials=credentials,
+            now_s=now_s,
+        )
+        amz_date = _amz_date(int(now_s))
+        date = amz_date[:8]
+        chain = SignatureChain(
+            signing_key(credentials, date, region, service),
+            scope=f"{date}/{region}/{service}/aws4_request",
+            amz_date=amz_date,
+            seed=signed[-1][1][-64:].decode(),
+        )
+        return signed, chain
