@@ -36,7 +36,7 @@ def read_private(path: Path) -> bytes:
         ) from error
     except OSError as error:
         raise OperatorError("keys.unreadable", f"{path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
             raise OperatorError("keys.unreadable", f"{path}: expected a regular file")
@@ -46,7 +46,9 @@ def read_private(path: Path) -> bytes:
                 f"{path}: mode is {stat.S_IMODE(mode):04o}, others can read it: "
                 f"expected 0600; make new keys if they may have been read",
             )
-        content = file.read(KEY_FILE_BYTES_MAX + 1)
+        content = os.read(descriptor, KEY_FILE_BYTES_MAX + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > KEY_FILE_BYTES_MAX:
         raise OperatorError(
             "keys.malformed", f"{path}: expected at most {KEY_FILE_BYTES_MAX} bytes"
