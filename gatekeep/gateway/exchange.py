@@ -54,6 +54,8 @@ class Exchange:
         self.started_ns = gate.clock.now_ns()
         self.approved: AccessRequest | None = None
         self.intent: asyncio.Future[Receipt] | None = None
+        self.sent = False
+        """Whether AWS has got the whole request."""
         self.ended = False
         """Whether the outcome is recorded."""
         self._upstream_request_id = ""
@@ -67,15 +69,14 @@ class Exchange:
             await self._end_early("unknown", error)
         except GatekeepError as error:
             result = "upstream_failed" if self.intent else "refused"
-            await self._end_early(result, error)
+            await self._end_early(result, self._as_told(error))
         except Exception:
             log.exception("exchange failed", exchange=self.id)
-            await self._end_early(
-                "unknown" if self.intent else "refused",
-                GatekeepError(
-                    "gateway.fault", "gatekeep failed; its operator's log says more"
-                ),
+            fault = GatekeepError(
+                "gateway.fault", "gatekeep failed; its operator's log says more"
             )
+            result = "unknown" if self.sent else "refused"
+            await self._end_early(result, self._as_told(fault))
         finally:
             self.client.on_lost = None
             if self.intent is not None:
@@ -127,15 +128,7 @@ class Exchange:
         )
         await self.record_intent(upstream_host=endpoint.host)
         upstream, answer = await Forwarding(
-            gate,
-            self.client,
-            head,
-            self.call,
-            verified,
-            self.body,
-            plan,
-            endpoint,
-            credentials,
+            self, verified, plan, endpoint, credentials
         ).run()
         await self._deliver(plan, upstream, answer)
 
@@ -226,6 +219,21 @@ class Exchange:
         await self.gate.ledger.append(outcome, captures=kept)
 
     # --- when it ends early -------------------------------------------------------
+
+    def _as_told(self, error: GatekeepError) -> GatekeepError:
+        """The error as the client should hear it.
+
+        Once a call that changes something was sent, no answer may invite the SDK to
+        send it again, whatever went wrong with the answer.
+        """
+        if not (self.sent and self.call.changes):
+            return error
+        return UnknownOutcomeError(
+            error.code,
+            f"{error.message}; the call was sent to AWS and may have taken effect, so"
+            " look before you send it again",
+            detail=error.detail,
+        )
 
     async def _end_early(self, result: str, error: GatekeepError) -> None:
         """Record how an exchange ended that did not complete, and tell the client."""

@@ -8,20 +8,20 @@ answer is never sent again: it may have happened.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from gatekeep.aws.call import Call
-from gatekeep.aws.chunked import ChunkedBody
 from gatekeep.aws.credentials import UpstreamCredentials
 from gatekeep.aws.endpoints import Endpoint
-from gatekeep.aws.sigv4 import PayloadMode, Verified
+from gatekeep.aws.sigv4 import Verified
 from gatekeep.errors import UnknownOutcomeError
 from gatekeep.gateway.answer import HOP_BY_HOP
-from gatekeep.gateway.connection import ClientConnection, ClientGoneError
-from gatekeep.gateway.gate import Gate
-from gatekeep.gateway.request_body import RequestBody
+from gatekeep.gateway.connection import ClientGoneError
 from gatekeep.gateway.upstream import UpstreamConnection
 from gatekeep.http.messages import Field, RequestHead, ResponseHead
 from gatekeep.masking.masking import MaskPlan
+
+if TYPE_CHECKING:
+    from gatekeep.gateway.exchange import Exchange
 
 _LEFT_HERE = HOP_BY_HOP | {
     b"authorization",
@@ -38,12 +38,8 @@ The signer drops what else belongs to the client's signature."""
 class Forwarding:
     """One request on its way up."""
 
-    gate: Gate
-    client: ClientConnection
-    head: RequestHead
-    call: Call
+    exchange: Exchange
     verified: Verified
-    body: RequestBody
     plan: MaskPlan
     endpoint: Endpoint
     credentials: UpstreamCredentials
@@ -58,16 +54,16 @@ class Forwarding:
                 connection was cut before the body was complete.
             ClientGoneError: the client went away; so was the request.
         """
-        connection = await self.gate.pool.lend(self.endpoint)
+        connection = await self.exchange.gate.pool.lend(self.endpoint)
         head = await self._try(connection)
         if head is None and self._may_be_sent_again(connection):
             # The kept connection was closed under us before it took the request.
-            self.gate.pool.discard(connection)
-            connection = await self.gate.pool.lend(self.endpoint, fresh=True)
+            self.exchange.gate.pool.discard(connection)
+            connection = await self.exchange.gate.pool.lend(self.endpoint, fresh=True)
             head = await self._try(connection)
         if head is None:
-            self.gate.pool.discard(connection)
-            if self.client.closed:
+            self.exchange.gate.pool.discard(connection)
+            if self.exchange.client.closed:
                 raise ClientGoneError
             raise UnknownOutcomeError(
                 "upstream.no_answer",
@@ -78,12 +74,12 @@ class Forwarding:
 
     async def _try(self, connection: UpstreamConnection) -> ResponseHead | None:
         # A client that goes away takes its upstream request with it.
-        self.client.on_lost = connection.abort
+        self.exchange.client.on_lost = connection.abort
         try:
             await self._send(connection)
             return await connection.answer_head()
         except BaseException:
-            self.gate.pool.discard(connection)
+            self.exchange.gate.pool.discard(connection)
             raise
 
     def _may_be_sent_again(self, connection: UpstreamConnection) -> bool:
@@ -96,63 +92,51 @@ class Forwarding:
             connection.reused
             and not connection.answered
             and not connection.timed_out
-            and not self.call.changes
-            and self.body.whole is not None
-            and not self.client.closed
+            and not self.exchange.call.changes
+            and self.exchange.body.whole is not None
+            and not self.exchange.client.closed
         )
 
     async def _send(self, connection: UpstreamConnection) -> None:
-        whole = self.body.whole
-        chain = None
+        exchange = self.exchange
+        whole = exchange.body.whole
         fields: list[Field] = [
             field
-            for field in self.plan.request_fields(self.head.fields)
+            for field in self.plan.request_fields(exchange.head.fields)
             if field[0] not in _LEFT_HERE
         ]
         fields.append((b"host", self.endpoint.host_header))
         path, _, query = self.endpoint.target.partition(b"?")
-        authorization = self.verified.authorization
-        fields, chain = self.gate.signer.sign_stream(
-            method=self.head.method,
+        fields = exchange.gate.signer.sign(
+            method=exchange.head.method,
             path=path,
             query=query,
             fields=fields,
-            body_sha256=self.body.sha256(),
+            body_sha256=exchange.body.sha256(),
             service=self.endpoint.signing_name,
             region=self.endpoint.signing_region,
             credentials=self.credentials,
-            now_s=self.gate.clock.now_s(),
+            now_s=exchange.gate.clock.now_s(),
         )
-        length = self.body.announced_bytes if whole is None else len(whole)
+        length = exchange.body.announced_bytes if whole is None else len(whole)
         if length is None:
             fields.append((b"transfer-encoding", b"chunked"))
-        elif length or self.head.by_name.get(b"content-length"):
+        elif length or exchange.head.by_name.get(b"content-length"):
             fields.append((b"content-length", b"%d" % length))
         side = connection.side
-        head = side.head(RequestHead(self.head.method, self.endpoint.target, fields))
+        head = side.head(
+            RequestHead(exchange.head.method, self.endpoint.target, fields)
+        )
         if whole is not None:
             connection.write(head + side.data(whole) + side.end())
+            exchange.sent = True
             return
         connection.write(head)
-        chunked = None
-        if authorization.payload in (
-            PayloadMode.STREAMING_SIGNED,
-            PayloadMode.STREAMING_SIGNED_TRAILER,
-            PayloadMode.STREAMING_UNSIGNED_TRAILER,
-        ):
-            chunked = ChunkedBody(
-                self.verified,
-                chain,
-                decoded_bytes=int(self.head.get(b"x-amz-decoded-content-length", b"0")),
-            )
-        async for piece in self.body.pieces():
-            out = chunked.feed(piece) if chunked else piece
-            if out:
-                connection.write(side.data(out))
-                await connection.drain()
+        async for piece in exchange.body.pieces():
+            connection.write(side.data(piece))
+            await connection.drain()
             if connection.answered or connection.closed:
                 # It answered early, which is a refusal: the rest is not wanted.
                 return
-        if chunked:
-            chunked.finish()
         connection.write(side.end())
+        exchange.sent = True

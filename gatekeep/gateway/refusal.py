@@ -8,13 +8,8 @@ can say to the operator exactly which refusal it met. `aws.faults` knows the sha
 from __future__ import annotations
 
 from gatekeep.aws.call import Call, Protocol, Route
-from gatekeep.aws.faults import render_fault
-from gatekeep.errors import (
-    GatekeepError,
-    PeerError,
-    UnavailableError,
-    UnknownOutcomeError,
-)
+from gatekeep.aws.faults import fault_of, render_fault
+from gatekeep.errors import GatekeepError, PeerError
 from gatekeep.gateway.connection import ClientConnection
 from gatekeep.http.messages import Field, RequestHead, ResponseHead
 from gatekeep.policy.decision import Decision
@@ -60,13 +55,7 @@ def answer_for(
     exchange_id: str,
 ) -> tuple[ResponseHead, bytes]:
     """The whole answer that tells a client about an error."""
-    status, aws_code = 500, "InternalFailure"
-    if isinstance(error, PeerError):
-        status, aws_code = error.status, error.aws_code
-    elif isinstance(error, UnavailableError):
-        status, aws_code = 503, "ServiceUnavailable"
-    elif isinstance(error, UnknownOutcomeError):
-        status, aws_code = 409, "UnknownOutcome"
+    aws_code, status = fault_of(error)
     protocol = known.protocol if known else guess_protocol(head, service=service)
     message = f"gatekeep: {error.message} [{error.code}, exchange {exchange_id}]"
     status, fields, body = render_fault(

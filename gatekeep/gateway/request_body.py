@@ -22,7 +22,7 @@ from gatekeep.gateway.gate import Gate
 class RequestBody:
     """What the client sends after its head."""
 
-    __slots__ = ("_client", "_gate", "_reserved", "authorization", "whole")
+    __slots__ = ("_client", "_gate", "_reserved", "_sha256", "authorization", "whole")
 
     def __init__(
         self, gate: Gate, client: ClientConnection, authorization: Authorization
@@ -30,6 +30,7 @@ class RequestBody:
         self._gate = gate
         self._client = client
         self._reserved = 0
+        self._sha256 = ""
         self.authorization = authorization
         self.whole: bytes | None = None
         """The body, when it was read whole; None while it streams."""
@@ -72,9 +73,13 @@ class RequestBody:
 
     def sha256(self) -> str:
         """What stands for the body in the canonical request."""
-        if self.authorization.payload is PayloadMode.ABSENT:
-            return hashlib.sha256(self.whole or b"").hexdigest()
-        return self.authorization.content_sha256
+        if not self._sha256:
+            self._sha256 = (
+                hashlib.sha256(self.whole or b"").hexdigest()
+                if self.authorization.payload is PayloadMode.ABSENT
+                else self.authorization.content_sha256
+            )
+        return self._sha256
 
     def verify_whole(self) -> None:
         """Check a body that was read whole against the hash its head announced.

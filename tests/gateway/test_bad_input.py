@@ -312,12 +312,12 @@ def test_a_tampered_request_is_refused(
 @pytest.mark.parametrize(
     ("script", "status", "result"),
     [
-        (raw(b""), 409, "unknown"),
-        (raw(b"HTTP/1.1 200 OK\r\nContent-Le"), 409, "unknown"),
-        (raw(b"\x00\x00garbage\r\n\r\n"), 502, "upstream_failed"),
+        (raw(b""), 424, "unknown"),
+        (raw(b"HTTP/1.1 200 OK\r\nContent-Le"), 424, "upstream_failed"),
+        (raw(b"\x00\x00garbage\r\n\r\n"), 424, "upstream_failed"),
         (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
-         502, "upstream_failed"),
-        (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{}"), 502, "upstream_failed"),
+         424, "upstream_failed"),
+        (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{}"), 424, "upstream_failed"),
     ],
     ids=["before_the_head", "in_the_head", "garbage", "smuggling", "in_the_body"],
 )  # fmt: skip

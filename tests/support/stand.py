@@ -11,7 +11,6 @@ import http.server
 import ipaddress
 import json
 import os
-import secrets
 import signal
 import socket
 import ssl
@@ -99,9 +98,6 @@ class Stand:
     def write(self) -> None:
         """Lay out certificate, keys, policies and settings."""
         make_certificate(self.directory)
-        for name in ("digest.key", "token.key"):
-            self._secret(name, base64.b64encode(secrets.token_bytes(32)).decode())
-        run_gatekeep("keys", "new", "session", str(self.directory / "session.keys"))
         (self.directory / "policies").mkdir()
         (self.directory / "policies" / "test.cedar").write_text(self.policies)
         self.port = free_port()
@@ -131,6 +127,7 @@ directory = "policies"
 digest_key = "digest.key"
 {self.extra}
 """)
+        run_gatekeep("keys", "new", "--config", str(self.directory / "gatekeep.toml"))
 
     def start(self) -> None:
         """Start the gateway; return once it says that it is ready."""
@@ -198,11 +195,6 @@ digest_key = "digest.key"
             str(self.directory / "gatekeep.toml"), *arguments,
         )  # fmt: skip
         return [json.loads(line) for line in out.splitlines()]
-
-    def _secret(self, name: str, text: str) -> None:
-        path = self.directory / name
-        path.touch(mode=0o600)
-        path.write_text(text + "\n")
 
 
 def run_gatekeep(
