@@ -71,26 +71,15 @@ def write_private(path: Path, content: bytes, *, replace: bool) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
-            descriptor = os.open(
-                draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
-            )
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(descriptor)
+            _write_draft(draft, content)
             if replace:
                 draft.replace(path)
             else:
-                # Unlike a rename, a link fails when the name is taken.
-                os.link(draft, path)
+                _link(draft, path)
             _sync_directory(path.parent)
         finally:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):
                 draft.unlink()
-    except FileExistsError as error:
-        raise OperatorError(
-            "keys.exists", f"{path}: is there already and is left as it is"
-        ) from error
     except OSError as error:
         raise OperatorError("keys.unwritable", f"{path}: {error.strerror}") from error
 
@@ -120,6 +109,26 @@ def parse_key(text: bytes, *, place: str) -> Secret:
 def new_key() -> Secret:
     """A key of random bytes from the operating system."""
     return Secret(secrets.token_bytes(KEY_BYTES))
+
+
+def _write_draft(path: Path, content: bytes) -> None:
+    descriptor = os.open(
+        path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600
+    )
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _link(draft: Path, path: Path) -> None:
+    """Give a draft its name; unlike a rename, this fails when the name is taken."""
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError as error:
+        raise OperatorError(
+            "keys.exists", f"{path}: is there already and is left as it is"
+        ) from error
 
 
 def _sync_directory(directory: Path) -> None:

@@ -89,7 +89,7 @@ def test_what_is_no_readable_file_is_the_operators_error(path, tmp_path):
     write_private(path, b"x" * (KEY_FILE_BYTES_MAX + 1), replace=False)
     with pytest.raises(OperatorError, match="at most"):
         read_private(path)
-    with pytest.raises(OperatorError, match="Not a directory"):
+    with pytest.raises(OperatorError, match="File exists"):
         write_private(path / "below", b"", replace=False)
 
 
