@@ -102,7 +102,8 @@ class LedgerClient(asyncio.Protocol):
                 stored; on the future, what was sent may be in the log yet, and
                 whoever waits must go on as if it were not.
             LimitError, TypeError: as `encode_record`.
-            ValueError: the exchange id or a capture is too long.
+            ValueError: the exchange id or a capture is too long, or the captures are
+                not those that the record names.
         """
         if self._transport is None:
             raise _gone()
@@ -118,10 +119,8 @@ class LedgerClient(asyncio.Protocol):
             captures,
         )
         size = len(payload)
-        for body in captures:
-            if len(body) > CAPTURE_BYTES_MAX:
-                raise ValueError("a capture is too large")
-            size += len(body)
+        if captures or record.captures:
+            size += _captures_size(record, captures)
         if self._pending_bytes + size > LEDGER_PENDING_BYTES_MAX:
             raise UnavailableError(
                 "audit.backlog", "too much waits for the audit ledger"
@@ -268,6 +267,16 @@ class LedgerClient(asyncio.Protocol):
             case _:
                 raise FramingError("audit.frame", "the ledger's answer makes no sense")
         self._pending_bytes -= batch.size_bytes
+
+
+def _captures_size(record: Record, captures: tuple[bytes, ...]) -> int:
+    """How many bytes the captures have, once they are those of the record."""
+    sizes = [len(body) for body in captures]
+    if sizes != [each.kept_bytes for each in record.captures]:
+        raise ValueError("the captures are not those that the record names")
+    if any(size > CAPTURE_BYTES_MAX for size in sizes):
+        raise ValueError("a capture is too large")
+    return sum(sizes)
 
 
 def _gone() -> UnavailableError:
