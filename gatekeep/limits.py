@@ -336,9 +336,9 @@ STATEMENTS_PARSED_CHARACTERS_MAX = 16 * KIB
 """SQL of one call that is parsed, at 5 to 10 µs a character; more counts as
 unparsed."""
 
-STATEMENT_STEPS_PER_TOKEN_MAX = 100
-"""Tokens that the SQL parser may look at for each one there is. Real queries need 5
-to 15; some nestings make it try exponentially many readings."""
+STATEMENT_STEPS_PER_TOKEN_MAX = 20
+"""Steps forth or back that the SQL parser may take for each token there is. Real
+queries need 2 to 10; some nestings make it try exponentially many readings."""
 
 STATEMENT_FACTS_MAX = 1_024
 """Calls whose statement facts one worker remembers."""
