@@ -37,9 +37,12 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class _Section(BaseModel):
-    """A table of the file: frozen, and an unknown key is an error."""
+    """A table of the file: frozen, and an unknown key is an error.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Defaults are validated too: a default path is relative to the file like any other.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 def _resolve(value: Path | None, info: ValidationInfo) -> Path | None:
@@ -290,14 +293,14 @@ class AuditSettings(_Section):
 class Settings(_Section):
     """The whole file."""
 
-    gateway: GatewaySettings = GatewaySettings()
+    gateway: GatewaySettings = Field(default={})
     tls: TLSSettings
     session: SessionSettings
     issuer: tuple[IssuerSettings, ...] = Field(min_length=1)
     role: tuple[RoleSettings, ...] = Field(min_length=1)
     credentials: CredentialsSettings = CredentialsSettings()
     upstream: UpstreamSettings = UpstreamSettings()
-    policy: PolicySettings = PolicySettings()
+    policy: PolicySettings = Field(default={})
     resource: tuple[ResourceSettings, ...] = ()
     masking: MaskingSettings = MaskingSettings()
     access: AccessSettings = AccessSettings()
