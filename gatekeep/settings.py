@@ -293,14 +293,14 @@ class AuditSettings(_Section):
 class Settings(_Section):
     """The whole file."""
 
-    gateway: GatewaySettings = Field(default={})
+    gateway: GatewaySettings = Field(default={}, validate_default=True)
     tls: TLSSettings
     session: SessionSettings
     issuer: tuple[IssuerSettings, ...] = Field(min_length=1)
     role: tuple[RoleSettings, ...] = Field(min_length=1)
     credentials: CredentialsSettings = CredentialsSettings()
     upstream: UpstreamSettings = UpstreamSettings()
-    policy: PolicySettings = Field(default={})
+    policy: PolicySettings = Field(default={}, validate_default=True)
     resource: tuple[ResourceSettings, ...] = ()
     masking: MaskingSettings = MaskingSettings()
     access: AccessSettings = AccessSettings()
