@@ -59,6 +59,17 @@ CHECKSUMMED_ANSWER_BYTES_MAX = 1 * MIB + 64 * KIB
 """An answer with ``x-amz-crc32`` (DynamoDB) up to this size is collected so that
 the checksum can be made anew; DynamoDB pages hold at most 1 MiB of items."""
 
+AWS_CHUNK_BYTES_MAX = 1 * MIB
+"""One signed chunk of an aws-chunked body, which is held until its signature is
+verified. SDKs cut chunks of 64 KiB (Rust, MinIO) to 128 KiB (Java, .NET), boto3
+would cut 1 MiB; S3 asks for 8 KiB at least. Unsigned chunks pass as they come."""
+
+AWS_CHUNK_LINE_BYTES_MAX = 128
+"""The line that begins a chunk: a size, ``;chunk-signature=`` and 64 hex digits."""
+
+AWS_TRAILER_BYTES_MAX = 2 * KIB
+"""All lines of an aws-chunked trailer: a checksum or two and a signature."""
+
 READ_BYTES = 256 * KIB
 """What one socket read may bring."""
 
