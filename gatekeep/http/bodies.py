@@ -12,6 +12,7 @@ from typing import Protocol
 
 from gatekeep import limits
 from gatekeep._fast.chunks import read_chunks
+from gatekeep.errors import PeerError
 from gatekeep.http.faults import Sender
 from gatekeep.http.heads import read_field_lines
 
@@ -92,29 +93,37 @@ class ChunkedBody:
     def take(self, buffer: bytes, start: int) -> tuple[bytes, int]:
         """As `Body.take`; the pieces of several chunks come as one."""
         pieces: list[bytes] = []
-        size = len(buffer)
-        while start < size and not self.ended:
-            place = self._place
-            if place is _Place.DATA:
-                stop = min(size, start + self._left)
-                pieces.append(buffer[start:stop])
-                self._left -= stop - start
-                if not self._left:
-                    self._place = _Place.DATA_END
-            elif place is _Place.SIZE:
-                data, stop = read_chunks(buffer, start)
-                if data:
-                    pieces.append(data)
-                else:
-                    stop = self._take_size(buffer, start)
-            elif place is _Place.DATA_END:
-                stop = self._take_data_end(buffer, start)
-            else:
-                stop = self._take_trailer(buffer, start)
+        while start < len(buffer) and not self.ended:
+            try:
+                stop = self._take_step(buffer, start, pieces)
+            except PeerError:
+                if not pieces:
+                    raise
+                # What came before is body; the next call raises this again.
+                break
             if stop == start:  # the rest has yet to come
                 break
             start = stop
         return (pieces[0] if len(pieces) == 1 else b"".join(pieces)), start
+
+    def _take_step(self, buffer: bytes, start: int, pieces: list[bytes]) -> int:
+        place = self._place
+        if place is _Place.DATA:
+            stop = min(len(buffer), start + self._left)
+            pieces.append(buffer[start:stop])
+            self._left -= stop - start
+            if not self._left:
+                self._place = _Place.DATA_END
+            return stop
+        if place is _Place.SIZE:
+            data, stop = read_chunks(buffer, start)
+            if data:
+                pieces.append(data)
+                return stop
+            return self._take_size(buffer, start)
+        if place is _Place.DATA_END:
+            return self._take_data_end(buffer, start)
+        return self._take_trailer(buffer, start)
 
     def _take_size(self, buffer: bytes, start: int) -> int:
         bound = start + limits.CHUNK_LINE_BYTES_MAX
