@@ -96,6 +96,10 @@ HEAD_TIMEOUT_S = 20.0
 TLS_HANDSHAKE_TIMEOUT_S = 10.0
 """From accept to a finished TLS handshake."""
 
+TLS_SHUTDOWN_TIMEOUT_S = 2.0
+"""From our close to the client's: a pooled SDK connection that nobody reads never
+answers a close_notify, and must not hold up a stop."""
+
 IDLE_TIMEOUT_S = 120.0
 """A kept-alive client connection with nothing to say. SDK pools drop theirs
 after 60 s (Java) or when refused."""

@@ -155,6 +155,7 @@ class Worker:
                 sock=listener,
                 ssl=tls,
                 ssl_handshake_timeout=limits.TLS_HANDSHAKE_TIMEOUT_S,
+                ssl_shutdown_timeout=limits.TLS_SHUTDOWN_TIMEOUT_S,
             )
         ]
         if plain_listener is not None:
