@@ -168,9 +168,9 @@ class Environment:
         readonly: open an existing environment and refuse to write.
 
     Raises:
-        UnavailableError: ``store.missing``: nothing there and ``readonly``;
-            ``store.read_only``, ``store.full``, ``store.unopened``: it cannot be
-            opened or made.
+        UnavailableError: ``store.missing``, ``store.database_missing``: not there and
+            ``readonly``; ``store.read_only``, ``store.full``, ``store.unopened``: it
+            cannot be opened or made.
         FatalError: ``store.damaged``: what is there is no sound LMDB environment.
     """
 
@@ -322,7 +322,9 @@ class Environment:
                 "store.read_only", f"{self.path}: not permitted: {error}"
             )
         if isinstance(error, lmdb.NotFoundError):
-            return UnavailableError("store.missing", f"{self.path}: {error}")
+            return UnavailableError(
+                "store.database_missing", f"{self.path}: a database is not there"
+            )
         if isinstance(error, lmdb.ReadersFullError):
             return UnavailableError("store.readers", f"{self.path}: {error}")
         # LMDB's own codes, which tell of damage, are negative; the host's are not.

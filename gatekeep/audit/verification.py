@@ -23,7 +23,7 @@ from gatekeep.audit.writer import (
     pieces,
     principal_key,
 )
-from gatekeep.errors import FatalError, VerificationError
+from gatekeep.errors import FatalError, UnavailableError, VerificationError
 from gatekeep.limits import LOG_WINDOW_RECORDS
 from gatekeep.store import Transaction
 
@@ -62,6 +62,10 @@ def verify_log(
         raise VerificationError(
             "audit.broken", f"the store's pages are damaged: {error.message}"
         ) from error
+    except UnavailableError as error:
+        if error.code != "store.database_missing":
+            raise
+        raise VerificationError("audit.broken", error.message) from error
 
 
 class _Check:
