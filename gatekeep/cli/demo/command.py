@@ -1,0 +1,142 @@
+"""``gatekeep demo``: set the stage, tell the story, and leave nothing behind."""
+
+from __future__ import annotations
+
+import importlib.util
+import shlex
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from gatekeep.cli.demo.place import (
+    IDENTITIES,
+    REVIEWER,
+    Place,
+    lay_out,
+    plain_environment,
+)
+from gatekeep.cli.demo.processes import Processes, free_port
+from gatekeep.errors import OperatorError
+
+_NEEDED = ("boto3", "moto", "awscli")
+
+
+def demo(
+    *,
+    keep: Annotated[
+        bool,
+        typer.Option(
+            "--keep", help="Leave everything running until Ctrl-C, for your own agent."
+        ),
+    ] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="No pauses for reading.")
+    ] = False,
+) -> None:
+    """See it work in a minute: real processes on this machine alone, no AWS account."""
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise OperatorError(
+            "demo.missing",
+            f"the demo needs {', '.join(missing)}: pip install 'gatekeep[demo]'",
+        )
+    # Not at the top: it needs what was just looked for.
+    from gatekeep.cli.demo.story import Story  # noqa: PLC0415
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _exit)
+    console = Console(highlight=False, soft_wrap=False)
+    with tempfile.TemporaryDirectory(prefix="gatekeep-demo-") as name:
+        directory = Path(name)
+        with Processes(directory) as processes:
+            began_s = time.monotonic()
+            place = _set_stage(directory, processes, console)
+            pauses = console.is_terminal and not fast
+            Story(place, processes, console, pauses=pauses).tell()
+            took_s = time.monotonic() - began_s
+            console.print(Text(f"\nThat was gatekeep, in {took_s:.0f} s.", "bold"))
+            if keep:
+                _wait(place, console)
+
+
+def _set_stage(directory: Path, processes: Processes, console: Console) -> Place:
+    """Start what stands for AWS and for the identity provider, then the gateway."""
+    from gatekeep.cli.demo.seed import seed  # noqa: PLC0415  # as above
+
+    environment = plain_environment(directory)
+    python = sys.executable
+    console.print("Starting a small OIDC issuer,", end=" ")
+    issuer = processes.start_and_read_line(
+        "issuer",
+        [python, "-m", "gatekeep.cli.demo.issuer", str(directory), *IDENTITIES],
+        env=environment,
+    )
+    console.print("moto in place of AWS,", end=" ")
+    port = free_port()
+    processes.start(
+        "moto",
+        [python, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        env=environment,
+        port=port,
+    )
+    upstream = f"http://127.0.0.1:{port}"
+    seed(upstream)
+    console.print("and the gateway.")
+    place = lay_out(directory, issuer=issuer, upstream=upstream, port=free_port())
+    processes.start(
+        "gateway",
+        [python, "-m", "gatekeep.cli.main", "serve", "--config", str(place.config)],
+        env=environment | _GATEWAY_CREDENTIALS,
+        port=place.gateway_port,
+    )
+    return place
+
+
+_GATEWAY_CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+}
+"""The gateway's own, from its environment; only the gateway gets them."""
+
+
+def _wait(place: Place, console: Console) -> None:
+    """Say how to go on and wait for Ctrl-C."""
+    lines = [
+        f"export {name}={shlex.quote(value)}"
+        for name, value in place.agent_environment.items()
+    ]
+    lines += [
+        "unset AWS_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"
+    ]
+    gatekeep = shlex.quote(str(Path(sys.argv[0]).resolve()))
+    config = shlex.quote(str(place.config))
+    token = shlex.quote(str(place.token_file(REVIEWER)))
+    console.print(
+        "\nEverything still runs. For an agent of your own, in its terminal:\n"
+    )
+    console.print("\n".join(lines), style="cyan", soft_wrap=True)
+    console.print("\nFor its reviewer, in another:\n")
+    console.print(
+        f"export GATEKEEP_CONFIG={config}\nexport GATEKEEP_TOKEN_FILE={token}\n"
+        f"{gatekeep} access list\n{gatekeep} access approve ID",
+        style="cyan",
+        soft_wrap=True,
+    )
+    console.print("\nCtrl-C ends it and removes everything.")
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        console.print()
+
+
+def _exit(number: int, _frame: FrameType | None) -> None:
+    """End by an exception, so that everything is cleaned up on the way out."""
+    raise SystemExit(128 + number)
