@@ -34,12 +34,12 @@ class SignatureChain:
         self.amz_date = amz_date
         self.previous = seed
 
-    def chunk(self, data: bytes) -> str:
-        """Sign the next chunk of an aws-chunked body; return the signature."""
+    def chunk(self, data_sha256: str) -> str:
+        """Sign the next chunk of an aws-chunked body, by the hash of its data."""
         return self._next(
             "AWS4-HMAC-SHA256-PAYLOAD",
             self.amz_date,
-            f"{EMPTY_SHA256}\n{sha256(data).hexdigest()}",
+            f"{EMPTY_SHA256}\n{data_sha256}",
         )
 
     def trailer(self, lines: bytes) -> str:
