@@ -1,0 +1,335 @@
+"""The policy engine: from a principal and a call to a decision.
+
+A call needs one or more permissions. Each is a Cedar request of its own; the call is
+allowed only if all are, and every obligation of every permit that applied is owed. A
+policy that cannot be evaluated denies (I3): Cedar would leave it out, and with it,
+maybe, a ``forbid``.
+
+A decision is looked for in memory, then in LMDB, then evaluated. The policy version,
+the principal, the permission and the facts that the policies mention are its key, so
+nothing is ever invalidated: another policy set asks for other keys.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cedarpy
+
+from gatekeep import limits
+from gatekeep.aws.call import Call, Need
+from gatekeep.clock import SYSTEM_CLOCK, Clock
+from gatekeep.policy.cache import DecisionCache
+from gatekeep.policy.decision import (
+    NO_OBLIGATIONS,
+    Decision,
+    Effect,
+    merge_decisions,
+    merge_obligations,
+)
+from gatekeep.policy.facts import (
+    GIVEN,
+    Context,
+    cedar_context,
+    cedar_entities,
+    fact_readers,
+)
+from gatekeep.policy.labels import Labels
+from gatekeep.policy.policies import PolicySet, compile_policies
+from gatekeep.policy.recent import Recent
+from gatekeep.policy.source import read_files
+from gatekeep.policy.vocabulary import Actions, Vocabulary
+from gatekeep.principal import Principal
+from gatekeep.settings import Settings
+
+_ASK_OWNER = "ask the owner of the gatekeep policy"
+_NONE_PERMITS = "no policy permits it"
+_ERROR = "evaluation error"
+_ERRING = re.compile(r"policy `([^`]+)`")
+_SHOWN = 300
+"""Characters of a resource or subject that a message shows."""
+
+_FACTS_AT = 6
+"""Where the facts begin in a decision's key."""
+
+_CEDAR = {
+    Effect.ALLOW: cedarpy.Decision.Allow,
+    Effect.HOLD: cedarpy.Decision.Allow,
+    Effect.DENY: cedarpy.Decision.Deny,
+}
+
+
+class PolicyEngine:
+    """Decides with the policies of a directory; one for each worker process.
+
+    Args:
+        settings: ``[policy]``, ``[[resource]]`` and the names of masking profiles.
+        cache_directory: where decisions are kept; see `DecisionCache`.
+        actions: every IAM action there is.
+        detectors: what ``@block_on`` may name; None: not checked.
+        clock: for policies that ask for the time.
+
+    Attributes:
+        policies: the set in force.
+
+    Raises:
+        OperatorError: the policies cannot be read or are wrong; a line for each fault
+            names file and line.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        cache_directory: Path,
+        actions: Actions,
+        detectors: Collection[str] | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._directory = settings.policy.directory
+        self._labels = Labels(settings.resource)
+        self._profiles = frozenset(p.name for p in settings.masking.profile)
+        self._detectors = detectors
+        self._vocabulary = Vocabulary(actions)
+        self._clock = clock
+        self._in_memory_max = min(
+            limits.DECISIONS_IN_MEMORY_MAX, settings.policy.cache_entries_max
+        )
+        self._texts = read_files(self._directory)
+        self._take(self._compile())
+        self._cache: DecisionCache | None = None
+        if settings.policy.cache_entries_max:
+            self._cache = DecisionCache(
+                cache_directory, entries_max=settings.policy.cache_entries_max
+            )
+
+    @property
+    def version(self) -> str:
+        """Version of the set in force, as decisions carry it: 16 hex digits."""
+        return self.policies.version
+
+    def reload(self) -> bool:
+        """Take the policies as the files now are; True when another set is in force.
+
+        Cheap when no file changed since the last call: it reads and compares them.
+
+        Raises:
+            OperatorError: the changed files are wrong, or cannot be read; the last
+                good set stays in force. Raised once for each change.
+        """
+        texts = read_files(self._directory)
+        if texts == self._texts:
+            return False
+        self._texts = texts
+        policies = self._compile()
+        changed = policies.version != self.version
+        self._take(policies)
+        return changed
+
+    def close(self) -> None:
+        """Write the queued decisions and close their store."""
+        if self._cache is not None:
+            self._cache.close()
+
+    def decide(self, principal: Principal, call: Call, context: Context) -> Decision:
+        """Return what policy says about a call; never raises, because errors deny.
+
+        Args:
+            principal: who asks.
+            call: what is asked.
+            context: the facts of `facts.GIVEN`; a missing one is the empty string,
+                and an unknown one denies, because a misspelt fact would leave a
+                policy that reads the right one without it.
+        """
+        try:
+            if not context.keys() <= GIVEN:
+                unknown = min(context.keys() - GIVEN)
+                raise ValueError(f"context attribute `{unknown}` is unknown")
+            needs = call.needs
+            if len(needs) == 1 and not call.ambiguous:
+                decision = self._decide_need(principal, call, context, needs[0])
+            else:
+                decision = merge_decisions(
+                    self._decide_need(principal, candidate, context, need)
+                    for candidate in _candidates(call)
+                    for need in needs
+                )
+            if decision.obligations.justify:
+                return self._justified(decision, principal, call, context)
+        except Exception as error:
+            # Whatever a request can provoke here, in our code or in Cedar's, the
+            # answer is no and the request is over (I3).
+            return self._unable(principal, call, error)
+        else:
+            return decision
+
+    def _decide_need(
+        self, principal: Principal, call: Call, context: Context, need: Need
+    ) -> Decision:
+        key = (
+            principal.issuer,
+            principal.subject,
+            principal.groups,
+            need.action,
+            need.resource,
+            need.level._value_,  # `value` is a descriptor, five times as slow
+            *[read(call, context) for read in self._readers],
+        )
+        decision = self._recent.get(key)
+        if decision is None:
+            decision = self._look_up(key, principal, need)
+        return decision
+
+    def _look_up(
+        self, key: tuple[Any, ...], principal: Principal, need: Need
+    ) -> Decision:
+        """Decide by the stored cache, or else by evaluation; remember the result."""
+        facts = cedar_context(self.policies.mentioned, key[_FACTS_AT:])
+        # Injective: everything in the key is a string, a number or a tuple of them.
+        digest = hashlib.sha256(repr((self.version, key)).encode()).digest()
+        stored = self._cache.get(digest) if self._cache else None
+        reasons = None if stored is None else self._parse(stored)
+        if reasons is None:
+            reasons, errors = self._evaluate(principal, need, facts)
+            if errors:
+                return self._faulty(principal, need, errors)
+            if self._cache:
+                self._cache.put(digest, " ".join(reasons).encode())
+        decision = self._decision(principal, need, reasons)
+        self._recent.put(key, decision)
+        return decision
+
+    def _evaluate(
+        self, principal: Principal, need: Need, facts: dict[str, object]
+    ) -> tuple[tuple[str, ...], list[str]]:
+        """Ask Cedar: the policies that decided, and errors of those that could not."""
+        result = cedarpy.is_authorized(
+            {
+                "principal": {"type": "Agent", "id": principal.id},
+                "action": {"type": "Action", "id": need.action},
+                "resource": {"type": "Resource", "id": need.resource},
+                "context": facts,
+            },
+            self.policies.cedar,
+            cedar_entities(principal, need, self._labels),
+        )
+        errors = list(result.diagnostics.errors)
+        reasons = tuple(sorted(result.diagnostics.reasons))
+        if not errors and result.decision is not _CEDAR[self._effect(reasons)]:
+            errors.append("decision and reasons do not agree")
+        return reasons, errors
+
+    def _effect(self, reasons: tuple[str, ...]) -> Effect:
+        """What the policies that decided mean: Cedar never mixes the two kinds."""
+        policies = self.policies.policies
+        if not reasons or not all(policies[name].permits for name in reasons):
+            return Effect.DENY
+        if any(policies[name].obligations.approve for name in reasons):
+            return Effect.HOLD
+        return Effect.ALLOW
+
+    def _parse(self, stored: bytes) -> tuple[str, ...] | None:
+        """The reasons in a stored entry; None when they are not of this set."""
+        reasons = tuple(stored.decode("ascii", "replace").split()) if stored else ()
+        policies = self.policies.policies
+        return reasons if all(name in policies for name in reasons) else None
+
+    def _decision(
+        self, principal: Principal, need: Need, reasons: tuple[str, ...]
+    ) -> Decision:
+        effect = self._effect(reasons)
+        if effect is Effect.DENY:
+            why = f"forbidden by {_policies(reasons)}" if reasons else _NONE_PERMITS
+            return self._denial(reasons, _refusal(principal, need, why, _ASK_OWNER))
+        obligations = merge_obligations(
+            self.policies.policies[name].obligations for name in reasons
+        )
+        message = ""
+        if effect is Effect.HOLD:
+            people = " and ".join(str(quorum) for quorum in obligations.approve)
+            message = (
+                f"gatekeep: {_what(need)} is held for {_one_line(principal.subject)}:"
+                f" permitted by {_policies(reasons)} after approval by {people}"
+            )
+        return Decision(effect, reasons, obligations, self.version, message)
+
+    def _faulty(self, principal: Principal, need: Need, errors: list[str]) -> Decision:
+        """The denial when policies could not be evaluated; not remembered."""
+        names = {name for error in errors for name in _ERRING.findall(error)}
+        reasons = tuple(f"{name}: {_ERROR}" for name in sorted(names)) or (_ERROR,)
+        why = f"an error in {_policies(sorted(names))}"
+        return self._denial(reasons, _refusal(principal, need, why, _ASK_OWNER))
+
+    def _unable(self, principal: Principal, call: Call, error: Exception) -> Decision:
+        """The denial when a request cannot be judged at all."""
+        # Only our own errors are sure to hold nothing of the request.
+        why = str(error) if type(error) is ValueError else "it cannot be judged"
+        action = f"{call.service}:{call.operation}"
+        return self._denial((_ERROR,), _refusal(principal, action, why, _ASK_OWNER))
+
+    def _justified(
+        self, decision: Decision, principal: Principal, call: Call, context: Context
+    ) -> Decision:
+        """The decision, or a denial when the session lacks what it asks for."""
+        missing = [
+            name
+            for name in decision.obligations.justify
+            if not str(context.get(name, "")).strip()
+        ]
+        if not missing or decision.effect is Effect.DENY:
+            return decision
+        things = " and a ".join(missing)
+        why = f"permitted only with a {things} by {_policies(decision.reasons)}"
+        todo = f"open a session that carries a {things}"
+        message = _refusal(principal, call.needs[0], why, todo)
+        return self._denial(decision.reasons, message)
+
+    def _denial(self, reasons: tuple[str, ...], message: str) -> Decision:
+        return Decision(Effect.DENY, reasons, NO_OBLIGATIONS, self.version, message)
+
+    def _compile(self) -> PolicySet:
+        return compile_policies(
+            {self._directory / name: text for name, text in self._texts.items()},
+            vocabulary=self._vocabulary,
+            labels=self._labels,
+            profiles=self._profiles,
+            detectors=self._detectors,
+        )
+
+    def _take(self, policies: PolicySet) -> None:
+        """Put a policy set in force."""
+        self.policies = policies
+        self._readers = fact_readers(policies.mentioned, self._clock)
+        self._recent: Recent[tuple[Any, ...], Decision] = Recent(self._in_memory_max)
+
+
+def _candidates(call: Call) -> Iterator[Call]:
+    """The call, or each of those it may be: all have to be permitted."""
+    for operation in call.ambiguous or (call.operation,):
+        yield dataclasses.replace(call, operation=operation)
+
+
+def _what(need: Need) -> str:
+    place = "" if need.resource == "*" else f" on {_one_line(need.resource)}"
+    return f"{_one_line(need.action)}{place}"
+
+
+def _refusal(principal: Principal, what: Need | str, why: str, todo: str) -> str:
+    what = what if isinstance(what, str) else _what(what)
+    subject = _one_line(principal.subject)
+    return f"gatekeep: {what} is not permitted for {subject}: {why}; {todo}"
+
+
+def _policies(names: Iterable[str]) -> str:
+    return "policy " + " and ".join(f"`{name}`" for name in names)
+
+
+def _one_line(text: object) -> str:
+    """A text of the client's as a message can hold it: printable and not too long."""
+    clean = "".join(c if c.isprintable() else "?" for c in str(text))
+    return clean if len(clean) <= _SHOWN else f"{clean[:_SHOWN]}…"
