@@ -13,7 +13,6 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from gatekeep.aws.credentials import UpstreamCredentials
-from gatekeep.credentials.own import BOTOCORE_ERRORS
 from gatekeep.errors import UnavailableError
 from gatekeep.principal import Secret, Session
 from gatekeep.settings import RoleSettings
@@ -83,10 +82,13 @@ def assume_role(client: Any, request: dict[str, Any]) -> UpstreamCredentials:
         )
     except ClientError as error:
         raise _refused(request, error) from error
-    except (*BOTOCORE_ERRORS, TypeError, AttributeError) as error:
+    except Exception as error:
+        # Whatever it is: botocore's parsers raise outside its own hierarchy, and an
+        # answer may lack any member.
         raise UnavailableError(
             "credentials.sts_down",
-            f"the gateway cannot assume `{request['RoleArn']}`: STS does not answer",
+            f"the gateway cannot assume `{request['RoleArn']}`: STS does not answer, or "
+            "makes no sense",
             detail=f"{type(error).__name__}: {error}",
         ) from error
 

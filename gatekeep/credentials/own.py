@@ -12,22 +12,13 @@ from typing import Any
 import botocore.config
 import botocore.credentials
 import botocore.session
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConfigParseError,
-    PartialCredentialsError,
-    ProfileNotFound,
-)
+from botocore.exceptions import ConfigParseError, ProfileNotFound
 
 from gatekeep.aws.credentials import UpstreamCredentials
 from gatekeep.errors import OperatorError, UnavailableError
 from gatekeep.limits import STS_CALLS_MAX, STS_TIMEOUT_S
 from gatekeep.principal import Secret
 from gatekeep.settings import CredentialsSettings, UpstreamSettings
-
-BOTOCORE_ERRORS = (BotoCoreError, ClientError, OSError, ValueError, KeyError)
-"""What comes out of botocore when a source or STS fails or answers nonsense."""
 
 
 class OwnCredentials:
@@ -58,7 +49,7 @@ class OwnCredentials:
                 resolver = self._session.get_component("credential_provider")
                 resolver.providers[:] = [resolver.get_provider("env")]
             self._session.get_scoped_config()  # raises for a missing profile
-        except (ProfileNotFound, ConfigParseError, PartialCredentialsError) as error:
+        except (ProfileNotFound, ConfigParseError) as error:
             raise OperatorError(
                 "credentials.configuration", f"[credentials]: {error}"
             ) from error
@@ -76,7 +67,8 @@ class OwnCredentials:
             try:
                 found = self._session.get_credentials()
                 frozen = found and found.get_frozen_credentials()
-            except BOTOCORE_ERRORS as error:
+            except Exception as error:
+                # Whatever it is: botocore's parsers raise outside its own hierarchy.
                 raise UnavailableError(
                     "credentials.source",
                     "the gateway's own AWS credentials cannot be read or renewed",
@@ -107,19 +99,31 @@ class OwnCredentials:
         self.read()  # a client made before there are credentials never gets any
         with self._lock:
             if self._client is None:
-                self._client = self._session.create_client(
-                    "sts",
-                    region_name=self._settings.region,
-                    endpoint_url=self._upstream.service_endpoints.get(
-                        "sts", self._upstream.endpoint
-                    ),
-                    verify=self._upstream.ca_file and str(self._upstream.ca_file),
-                    config=botocore.config.Config(
-                        connect_timeout=STS_TIMEOUT_S,
-                        read_timeout=STS_TIMEOUT_S,
-                        retries={"mode": "standard", "total_max_attempts": 3},
-                        max_pool_connections=STS_CALLS_MAX,
-                        ignore_configured_endpoint_urls=True,
-                    ),
-                )
+                try:
+                    self._client = self._make_client()
+                except Exception as error:
+                    raise UnavailableError(
+                        "credentials.sts_client",
+                        "the gateway cannot use STS: see [credentials] `region` and "
+                        "[upstream]",
+                        detail=f"{type(error).__name__}: {error}",
+                    ) from error
             return self._client
+
+    def _make_client(self) -> Any:
+        ca_file = self._upstream.ca_file
+        return self._session.create_client(
+            "sts",
+            region_name=self._settings.region,
+            endpoint_url=self._upstream.service_endpoints.get(
+                "sts", self._upstream.endpoint
+            ),
+            verify=None if ca_file is None else str(ca_file),
+            config=botocore.config.Config(
+                connect_timeout=STS_TIMEOUT_S,
+                read_timeout=STS_TIMEOUT_S,
+                retries={"mode": "standard", "total_max_attempts": 3},
+                max_pool_connections=STS_CALLS_MAX,
+                ignore_configured_endpoint_urls=True,
+            ),
+        )
