@@ -19,11 +19,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from gatekeep import limits
-from gatekeep.aws.arns import Place, fill, look_up
+from gatekeep.aws.arns import UNKNOWN, Place, fill, look_up
 from gatekeep.aws.call import AccessLevel, Need
 from gatekeep.aws.catalogue import Catalogue, Service
 from gatekeep.aws.readers import refuse
-from gatekeep.aws.special import SPECIAL
+from gatekeep.aws.references import rewrite
+from gatekeep.aws.special import BESIDES, SPECIAL
 
 _LEVELS = {level.value: level for level in AccessLevel}
 
@@ -42,14 +43,20 @@ def needs_of(
             than `limits.NEEDS_MAX` resources.
     """
     special = SPECIAL.get((service.name, operation))
+    besides = BESIDES.get(service.name)
     needs: dict[Need, None] = {}
     if special is not None:
-        for action, resource in special(parameters, place):
-            needs[Need(action, resource, catalogue.access_level(action))] = None
+        for action, arn in special(parameters, place):
+            needs[Need(action, arn, catalogue.access_level(action))] = None
     else:
-        for action, level, resources in service.operation(operation).plan:
-            for arn in _resources(resources, parameters, place):
+        described = service.operation(operation)
+        plain = rewrite(service.name, operation, parameters, place)
+        for action, level, resources in described.plan:
+            for arn in _resources(resources, plain, place):
                 needs[Need(action, arn, _LEVELS[level])] = None
+    if besides is not None:
+        for action, arn in besides(parameters, place):
+            needs[Need(action, arn, catalogue.access_level(action))] = None
     if len(needs) > limits.NEEDS_MAX:
         refuse("the call names more resources than any AWS call", "aws.too_many_needs")
     return tuple(needs)
@@ -61,28 +68,31 @@ def _resources(
     arns: list[str] = []
     unknown: list[str] = []
     for parts, sources, required in resources:
-        named, filled = fill(parts, sources, parameters, place)
-        complete = [arn for arn in named if "${}" not in arn]
-        if filled:
-            arns.extend(named if required else complete)
+        rendered, named = fill(parts, sources, parameters, place)
+        if required is None:
+            # A role to pass: without one there is no need at all.
+            return rendered if named else []
+        if not named:
+            if required:
+                unknown.extend(rendered)
         elif required:
-            unknown.extend(named)
-    if not arns and not unknown:
-        given = _given_arns(resources, parameters)
-        return given or ["*"]
-    if not arns and len(resources) == 1:
-        return _given_arns(resources, parameters) or unknown
-    return arns + unknown
+            arns.extend(rendered)
+        else:
+            arns.extend(arn for arn in rendered if UNKNOWN not in arn)
+    if arns:
+        return arns + unknown
+    given = _given_arns(resources, parameters)
+    if unknown and not (given and len(resources) == 1):
+        return given + unknown
+    return given or ["*"]
 
 
 def _given_arns(resources: list[Any], parameters: Mapping[str, Any]) -> list[str]:
     """Whole ARNs that stand where a resource is named, whatever their type."""
     found: dict[str, None] = {}
     for _, sources, _ in resources:
-        for path in sources:
-            if path:
-                steps = path[1:] if path[0] == "=" else path
-                for value in look_up(parameters, steps):
-                    if value.startswith("arn:"):
-                        found[value] = None
+        for path in (path for paths in sources for path in paths):
+            for value in look_up(parameters, path[1:] if path[0] == "=" else path):
+                if value.startswith("arn:"):
+                    found[value] = None
     return list(found)

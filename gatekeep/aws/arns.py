@@ -11,7 +11,7 @@ unknown one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice, product
 from typing import Any
@@ -25,7 +25,9 @@ UNKNOWN = "${}"
 PARTITION, REGION, ACCOUNT = -1, -2, -3
 """Parts of a compiled template that the place fills; others are text or variables."""
 
-_PLACES = {"Partition": PARTITION, "Region": REGION, "Account": ACCOUNT}
+_PLACES = (None, PARTITION, None, REGION, ACCOUNT)
+"""What a variable in each of the first fields of an ARN is, whatever its name."""
+
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
 
@@ -42,15 +44,19 @@ def compile_template(template: str) -> tuple[list[str | int], list[str]]:
     """A template as parts, text and numbers, and the names behind the numbers."""
     parts: list[str | int] = []
     variables: list[str] = []
+    field = 0
     for position, piece in enumerate(_VARIABLE.split(template)):
         if position % 2 == 0:
+            field += piece.count(":")
             if piece:
                 parts.append(piece)
-        elif piece in _PLACES:
-            parts.append(_PLACES[piece])
-        else:
+            continue
+        place = _PLACES[field] if field < len(_PLACES) else None
+        if place is None:
             parts.append(len(variables))
             variables.append(piece)
+        else:
+            parts.append(place)
     return parts, variables
 
 
@@ -97,31 +103,34 @@ def matches(parts: list[str | int], arn: str) -> bool:
 
 def look_up(parameters: Any, path: list[str]) -> Iterator[str]:
     """The texts at a parameter path; ``*`` steps into each element of a list."""
-    if not path:
-        if type(parameters) is str:
-            if parameters:
-                yield parameters
-        elif type(parameters) is int:
-            yield str(parameters)
-        elif type(parameters) is list:
-            for item in parameters:
-                yield from look_up(item, path)
-        return
-    step, *rest = path
-    if step == "*":
-        if type(parameters) is list:
-            for item in parameters:
-                yield from look_up(item, rest)
-        elif isinstance(parameters, Mapping):
-            for item in parameters.values():
-                yield from look_up(item, rest)
-    elif isinstance(parameters, Mapping) and step in parameters:
-        yield from look_up(parameters[step], rest)
+    level = [parameters]
+    for step in path:
+        if step == "*":
+            level = [item for outer in level for item in _elements(outer)]
+        else:
+            level = [
+                outer[step]
+                for outer in level
+                if isinstance(outer, Mapping) and step in outer
+            ]
+    for value in level:
+        for item in value if type(value) is list else (value,):
+            if type(item) is str:
+                if item:
+                    yield item
+            elif type(item) is int:
+                yield str(item)
+
+
+def _elements(value: Any) -> Iterable[Any]:
+    if type(value) is list:
+        return value
+    return value.values() if isinstance(value, Mapping) else ()
 
 
 def fill(
     parts: list[str | int],
-    sources: list[list[str] | None],
+    sources: list[list[list[str]]],
     parameters: Mapping[str, Any],
     place: Place,
 ) -> tuple[list[str], bool]:
@@ -129,37 +138,40 @@ def fill(
 
     Args:
         parts: a compiled template.
-        sources: for each variable, the path of the parameter that holds it.
+        sources: for each variable, the paths of the parameters that may hold it; a
+            path that begins with ``=`` counts only where it holds a whole ARN.
         parameters: of the call.
         place: of the call.
 
     Returns:
-        The ARNs, and whether at least one variable was filled. A parameter that
-        holds a whole ARN of this type stands for the resource itself.
+        The ARNs, and whether the parameters named one. A parameter that holds a
+        whole ARN of this type stands for the resource itself.
     """
     columns: list[list[str]] = []
     arns: list[str] = []
-    filled = False
-    for path in sources:
-        values = list(look_up(parameters, path)) if path else []
-        whole = [value for value in values if value.startswith("arn:")]
-        if whole:
-            arns.extend(value for value in whole if matches(parts, value))
-            values = [value for value in values if not value.startswith("arn:")]
-            if not values:
-                columns.append([])
-                continue
-        if values:
-            filled = True
+    foreign = named = False
+    for paths in sources:
+        values: list[str] = []
+        for path in paths:
+            only_arns = path[0] == "="
+            for value in look_up(parameters, path[1:] if only_arns else path):
+                if value.startswith("arn:"):
+                    if matches(parts, value):
+                        arns.append(value)
+                    else:
+                        foreign = True
+                elif not only_arns:
+                    values.append(value)
+        named = named or bool(values)
         columns.append(values or [UNKNOWN])
-    if arns and not all(columns):
-        return arns, True
-    if not all(columns):
-        # An ARN of another type stands where this one's name would.
-        return [], False
+    if not named and (arns or foreign):
+        # Only ARNs, of this type or of another: nothing is left to render.
+        return arns, bool(arns)
     combinations = list(islice(product(*columns), limits.NEEDS_MAX + 1))
     if len(combinations) > limits.NEEDS_MAX:
         refuse("the call names more resources than any AWS call", "aws.too_many_needs")
-    return arns + [render(parts, place, values) for values in combinations], (
-        filled or not sources
-    )
+    rendered = [render(parts, place, values) for values in combinations]
+    if arns and UNKNOWN in rendered[0]:
+        # A whole ARN names what the other parameters only name in part.
+        return arns, True
+    return arns + rendered, named or not sources

@@ -43,8 +43,9 @@ class Binding:
         "_host_label",
         "_queries",
         "_query_map",
-        "host_prefix",
         "has_body",
+        "has_body",
+        "host_prefix",
         "labels",
         "needed_headers",
         "needed_queries",
@@ -201,7 +202,7 @@ def _header_reader(
     index: int, traits: dict[str, Any], shapes: list[Any]
 ) -> Callable[[str], Any]:
     if traits.get("json"):
-        return lambda text: _json_value(text)
+        return _json_value
     if index < len(SCALARS):
         return FROM_TEXT[index]
     item = FROM_TEXT[shapes[index - len(SCALARS)][1][0]]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 from gatekeep.aws.bindings import Binding, Query
@@ -14,7 +13,6 @@ from gatekeep.aws.routes import RestRouter, S3Router
 
 _REST = (Protocol.REST_JSON, Protocol.REST_XML)
 _FORMS = (Protocol.QUERY, Protocol.EC2)
-_LABEL = re.compile(r"\{(\w+)\}")
 
 S3_CONTROL_PATH = b"/v20180820/"
 """Where every path of S3 Control begins. A bucket may have this name too; what
@@ -30,12 +28,10 @@ class Target:
         protocol: that names it.
         reader: of its input; None when it takes nothing.
         candidates: its name, as `Route.candidates` wants it.
-        host_prefix: pattern of what the model puts before the host, or None.
     """
 
     __slots__ = (
         "candidates",
-        "host_prefix",
         "operation",
         "protocol",
         "reader",
@@ -49,7 +45,6 @@ class Target:
         self.operation = operation
         self.protocol = protocol
         self.candidates = (operation.name,)
-        self.host_prefix = host_pattern(operation.host_prefix)
         reference = operation.reference
         self.reader: Any = None
         if reference is None:
@@ -65,7 +60,10 @@ class Target:
 class Group:
     """Services that share a signing name; indexes are built when first needed."""
 
-    def __init__(self, catalogue: Catalogue, names: tuple[str, ...]) -> None:
+    def __init__(
+        self, catalogue: Catalogue, signing_name: str, names: tuple[str, ...]
+    ) -> None:
+        self.signing_name = signing_name
         self.services = {name: catalogue.service(name) for name in names}
         self.regions = frozenset[str]().union(*map(catalogue.regions, names))
         self.has_forms = any(self._speaking(_FORMS))
@@ -161,28 +159,3 @@ class Group:
             and path.startswith(S3_CONTROL_PATH)
             and "x-amz-account-id" in headers
         )
-
-
-def host_fits(host_prefix: str, prefix: str) -> bool:
-    """Whether what Host puts before our name is what the model puts there.
-
-    Nothing fits everything: clients leave the prefix out for an IP literal, or when
-    AWS_DISABLE_HOST_PREFIX_INJECTION is set.
-    """
-    if not prefix:
-        return True
-    pattern = host_pattern(host_prefix)
-    return pattern is not None and pattern.fullmatch(prefix) is not None
-
-
-@cache
-def host_pattern(host_prefix: str) -> re.Pattern[str] | None:
-    """What a modelled host prefix looks like in a Host header, labels as groups."""
-    if not host_prefix:
-        return None
-    pieces = _LABEL.split(host_prefix)
-    pattern = "".join(
-        f"(?P<{piece}>[a-z0-9.-]+)" if position % 2 else re.escape(piece)
-        for position, piece in enumerate(pieces)
-    )
-    return re.compile(pattern)

@@ -36,9 +36,6 @@ _GENERIC = frozenset(("", "resource"))
 DEPTH = 3
 """How many structures and lists deep a resource may be named."""
 
-Source = list[str] | None
-"""The path of the parameter that holds a variable; ``=`` first: only as an ARN."""
-
 
 class Permissions:
     """IAM's actions and resource types, by prefix."""
@@ -62,21 +59,24 @@ class Permissions:
         """Actions of a prefix by lower-case name; empty for an unknown prefix."""
         if prefix not in self._actions:
             path = _DATA / "actions" / f"{prefix}.json"
-            self._actions[prefix] = (
-                json.loads(path.read_text()) if path.exists() else {}
-            )
+            actions = json.loads(path.read_text()) if path.exists() else {}
+            for action in actions.values():
+                # "Tagging, Write": the first is the level of the reference pages.
+                action["accessLevel"] = action["accessLevel"].partition(",")[0]
+            self._actions[prefix] = actions
         return self._actions[prefix]
 
-    def template(self, prefix: str, name: str) -> str | None:
-        """The ARN template of a resource type."""
+    def templates(self, prefix: str, name: str) -> list[str]:
+        """The ARN templates of a resource type; API Gateway has two for some."""
         if prefix not in self._types:
             path = _DATA / "resourceTypes" / f"{prefix}.json"
             self._types[prefix] = json.loads(path.read_text()) if path.exists() else {}
         described = self._types[prefix].get(name.lower())
         if described is None:
-            return None
+            return []
         # dms and others write a star where a name stands.
-        return str(described["arn"]).replace("*", f"${{{name}}}")
+        whole = str(described["arn"]).replace("*", f"${{{name}}}")
+        return whole.split(", ")
 
 
 def prefix_of(service: dict[str, Any], permissions: Permissions) -> str:
@@ -96,9 +96,12 @@ def plan(
     """What one operation needs, and whether IAM has its actions."""
     prefix = prefix_of(service, permissions)
     described = service["operations"][operation]
-    names = mapping.actions_of(service["name"], operation, described[0])
+    names = mapping.actions_of(service["name"], operation)
     if names is None:
         own = permissions.actions(prefix).get(operation.lower())
+        verb = mapping.verb_template(service["name"], described[0], described[1])
+        if own is None and verb is not None:
+            return [_verb_entry(*verb, described, service["shapes"], permissions)], True
         if own is None:
             level = AccessLevel.READ if described[3] & READONLY else AccessLevel.WRITE
             return [[f"{prefix}:{operation}", level.value, []]], False
@@ -108,7 +111,31 @@ def plan(
     for name in names:
         action, _, only = name.partition(" ")
         entries.append(_entry(action, only, operation, members, permissions))
+    entries.extend(_pass_role(service["name"], operation, entries, members))
     return entries, True
+
+
+_ROLE = re.compile(r"(?i)role(arn|name)?s?$")
+
+_ROLE_PARTS, _ = compile_template("arn:${Partition}:iam::${Account}:role/${RoleName}")
+
+
+def _pass_role(
+    service: str,
+    operation: str,
+    entries: list[Any],
+    members: list[tuple[list[str], str]],
+) -> list[Any]:
+    """iam:PassRole on the roles that a changing call hands to a service."""
+    if service in mapping.ROLES_NOT_PASSED or all(
+        level in ("Read", "List") for _, level, _ in entries
+    ):
+        return []
+    paths = [path for path, name in members if _ROLE.search(name)]
+    if service == "iam":
+        paths = [["RoleName"]] if operation == "AddRoleToInstanceProfile" else []
+    # None for "required": without a role there is nothing to pass.
+    return [["iam:PassRole", "Write", [[_ROLE_PARTS, [paths], None]]]] if paths else []
 
 
 def _entry(
@@ -125,15 +152,32 @@ def _entry(
     if only:
         types = [t for t in types if t["name"].lower() == only.lower()]
     for kind in types:
-        template = permissions.template(prefix, kind["name"])
-        if template is None:
-            continue
-        parts, variables = compile_template(template)
-        sources = _sources(prefix, kind["name"], variables, operation, members)
-        required = bool(kind["required"]) or len(types) == 1
-        if required or all(sources):
-            resources.append([parts, sources, required])
+        required = bool(kind["required"] or only)
+        for template in permissions.templates(prefix, kind["name"]):
+            parts, variables = compile_template(template)
+            sources = _sources(prefix, kind["name"], variables, operation, members)
+            # The last variable names the resource itself; without a parameter for it
+            # an optional type can never be named.
+            if required or not sources or sources[-1]:
+                resources.append([parts, sources, required])
     return [f"{prefix}:{described['name']}", described["accessLevel"], resources]
+
+
+def _verb_entry(
+    action: str,
+    template: str,
+    described: list[Any],
+    shapes: list[Any],
+    permissions: Permissions,
+) -> list[Any]:
+    """The entry of an operation whose resource is its path."""
+    parts, variables = compile_template(template)
+    members = shapes[described[4][0] - len(SCALARS)][1] if described[4] else []
+    wires = {traits.get("name", name): name for name, _, traits in members}
+    sources = [[[wires[variable]]] for variable in variables]
+    prefix, _, name = action.partition(":")
+    level = permissions.actions(prefix)[name.lower()]["accessLevel"]
+    return [action, level, [[parts, sources, True]]]
 
 
 def _members(
@@ -182,21 +226,31 @@ def _sources(
     variables: list[str],
     operation: str,
     members: list[tuple[list[str], str]],
-) -> list[Source]:
-    """For each variable of a resource type, the parameter that names it."""
+) -> list[list[list[str]]]:
+    """For each variable of a resource type, the parameters that name it."""
     noun = _stem(_VERB.sub("", operation))
-    sources: list[Source] = []
+    sources = []
     for position, variable in enumerate(variables):
         main = position == len(variables) - 1
-        best: tuple[int, Source] = (0, None)
-        for path, name in members:
-            score = _score(prefix, kind, variable, main, noun, path, name)
-            if score > best[0]:
-                marked = ["=", *path] if score == _ARN_ONLY else path
-                best = (score, marked)
-        sources.append(best[1])
+        scored = [
+            (_score(prefix, kind, variable, main, noun, path, name), path)
+            for path, name in members
+        ]
+        best = max((score for score, _ in scored), default=0)
+        # A resource may go by its name or its ARN: StreamName, StreamARN.
+        least = _SURE if best >= _SURE else max(best, 1)
+        sources.append(
+            [
+                ["=", *path] if score == _ARN_ONLY else path
+                for score, path in scored
+                if score >= least
+            ]
+        )
     return sources
 
+
+_SURE = 43
+"""A parameter of the call itself, by the variable's or the type's own name."""
 
 _ARN_ONLY = 1
 

@@ -1,0 +1,211 @@
+"""Calls named by method, path and query: rest-json and rest-xml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gatekeep.aws.bindings import Binding, Query
+from gatekeep.aws.call import Protocol, Route, UnrecognisedError
+from gatekeep.aws.catalogue import Service
+from gatekeep.aws.documents import parse_json, text_of
+from gatekeep.aws.groups import Group
+from gatekeep.aws.hosts import check_host, host_fits
+from gatekeep.aws.models import SCALARS
+from gatekeep.aws.readers import refuse, refuse_member
+from gatekeep.aws.routes import parse_query
+from gatekeep.aws.rpc import EMPTY_BODIES, FORM, JSON_TYPES, SIGNING_QUERY, decoded
+from gatekeep.aws.xmlbody import parse_xml
+from gatekeep.http.messages import RequestHead
+
+_S3_GENERAL = frozenset((
+    "x-amz-checksum-mode", "x-amz-content-sha256", "x-amz-date",
+    "x-amz-decoded-content-length", "x-amz-expected-bucket-owner", "x-amz-region-set",
+    "x-amz-request-payer", "x-amz-s3session-token", "x-amz-sdk-checksum-algorithm",
+    "x-amz-security-token", "x-amz-te", "x-amz-trailer", "x-amz-user-agent",
+))  # fmt: skip
+"""``x-amz-`` headers that never choose an operation. Any other of that name must be
+one the operation has: ``x-amz-copy-source`` turns a PUT into a copy."""
+
+_METHOD_OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
+
+
+@dataclass(slots=True)
+class RestDetail:
+    """What a REST head told: the operations it may be, and its parts decoded."""
+
+    group: Group
+    candidates: list[tuple[Binding, list[str]]]
+    query: Query
+    headers: dict[str, str]
+    host_prefix: str
+
+
+def rest_route(head: RequestHead, group: Group, region: str, prefix: str) -> Route:
+    """The route of a request that no RPC protocol names."""
+    for name in _METHOD_OVERRIDES:
+        if name in head.by_name:
+            refuse("a header asks for another method than the request line's")
+    headers = {
+        name.decode("latin-1"): _text(value) for name, value in head.by_name.items()
+    }
+    query = parse_query(head.query)
+    for key in SIGNING_QUERY & query.keys():
+        del query[key]
+    # The JavaScript SDK names the operation once more.
+    hint = query.pop("x-id", None)
+    bucket = ""
+    if group.is_s3(head.path, headers):
+        query, headers = _s3_view(query, headers)
+        if prefix:
+            bucket, prefix = _bucket(prefix), ""
+    strict = _strict_headers(headers) if "s3" in group.services else ()
+    best: list[tuple[Binding, list[str]]] = []
+    for bindings, labels in group.rest_matches(
+        head.method, head.path, query, headers, bucket
+    ):
+        best = [
+            (binding, labels)
+            for binding in bindings
+            if binding.fits(query, headers, strict)
+            and host_fits(binding.host_prefix, prefix)
+            and (hint is None or hint == [binding.operation])
+        ]
+        if best:
+            break
+    if not best:
+        method = head.method[:16].decode("latin-1")
+        raise UnrecognisedError(
+            "aws.unknown_operation",
+            f"no operation of the signed service is {method} on this path and query",
+        )
+    rank = max(binding.rank for binding, _ in best)
+    best = [entry for entry in best if entry[0].rank == rank]
+    first = best[0][0]
+    xml = Protocol.REST_XML in group.services[first.service].protocols
+    return Route(
+        first.service,
+        Protocol.REST_XML if xml else Protocol.REST_JSON,
+        region,
+        tuple(dict.fromkeys(binding.operation for binding, _ in best)),
+        all(binding.streams for binding, _ in best),
+        RestDetail(group, best, query, headers, prefix),
+    )
+
+
+def _s3_view(query: Query, headers: dict[str, str]) -> tuple[Query, dict[str, str]]:
+    """Query and headers as S3 sees them: a presigned URL may carry the headers."""
+    hoisted = [key for key in query if key.lower().startswith("x-amz-")]
+    if hoisted:
+        query, headers = dict(query), dict(headers)
+        for key in hoisted:
+            values = query.pop(key)
+            name = key.lower()
+            if len(values) != 1 or headers.get(name, values[0]) != values[0]:
+                refuse("the query holds a header twice, or otherwise than the head")
+            headers[name] = values[0]
+    return query, headers
+
+
+def _bucket(prefix: str) -> str:
+    if not prefix.endswith("."):
+        refuse("the Host header names no bucket", "aws.bad_host")
+    return prefix[:-1]
+
+
+def _strict_headers(headers: dict[str, str]) -> list[str]:
+    return [
+        name
+        for name in headers
+        if name.startswith("x-amz-")
+        and name not in _S3_GENERAL
+        and not name.startswith("x-amz-checksum-")
+    ]
+
+
+def rest_readings(
+    detail: RestDetail, head: RequestHead, body: bytes | None
+) -> list[tuple[Binding, dict[str, Any]]]:
+    """The operations that head and body fit, each with its parameters; at least one.
+
+    Raises:
+        UnrecognisedError: the body fits none of them.
+    """
+    encoding = head.by_name.get(b"content-encoding")
+    if (
+        body is not None
+        and encoding is not None
+        and not any(binding.payload_is_blob for binding, _ in detail.candidates)
+    ):
+        body = decoded(encoding, body)
+    readings = []
+    refusal: UnrecognisedError | None = None
+    for binding, labels in detail.candidates:
+        try:
+            readings.append((binding, _parameters(detail, binding, labels, body)))
+        except UnrecognisedError as error:
+            refusal = refusal or error
+    if not readings and refusal is not None:
+        raise refusal
+    return readings
+
+
+def _parameters(
+    detail: RestDetail, binding: Binding, labels: list[str], body: bytes | None
+) -> dict[str, Any]:
+    parameters = binding.parameters(labels, detail.query, detail.headers)
+    if body is not None and not binding.streams:
+        service = detail.group.services[binding.service]
+        if binding.payload is not None and binding.payload_is_blob:
+            name, index, _ = binding.payload
+            if body:
+                blob = SCALARS[index] == "blob"
+                parameters[name] = body if blob else text_of(body)
+        elif body:
+            kind = detail.headers.get("content-type", "")
+            _add_body(parameters, binding, service, body, kind)
+    if detail.host_prefix:
+        check_host(binding.host_prefix, detail.host_prefix, parameters)
+    return parameters
+
+
+def _add_body(
+    parameters: dict[str, Any],
+    binding: Binding,
+    service: Service,
+    body: bytes,
+    content_type: str,
+) -> None:
+    """Read a body that holds parameters, by the operation's model."""
+    reference = service.operation(binding.operation).reference
+    if binding.payload is not None:
+        reference = binding.payload[1:]
+    if reference is None or not (binding.payload or binding.has_body):
+        if body not in EMPTY_BODIES:
+            refuse("the call takes no body and has one")
+        return
+    kind = content_type.partition(";")[0].strip().lower().encode()
+    if Protocol.REST_XML in service.protocols:
+        if kind == FORM or kind in JSON_TYPES:
+            refuse("the body's content type is not XML")
+        root = parse_xml(body)
+        own = binding.payload[0] if binding.payload else root.name
+        if root.name != reference[1].get("name", own):
+            refuse_member(root.name)
+        value = service.xml_reader(reference).read(root, 0)
+    else:
+        if kind and kind not in JSON_TYPES:
+            refuse("the body's content type is not JSON")
+        value = service.json_reader(reference).read(parse_json(body), 0)
+    if binding.payload is not None:
+        parameters[binding.payload[0]] = value
+    else:
+        parameters.update(value)
+
+
+def _text(value: bytes) -> str:
+    # SDKs send ASCII; S3 takes user metadata in UTF-8, some clients send Latin-1.
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
