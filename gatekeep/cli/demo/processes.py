@@ -115,11 +115,13 @@ class Processes:
         """End every process and whatever it started, the last one first."""
         while self._running:
             process = self._running.pop()
-            _signal(process, signal.SIGTERM)
+            # The leader first: it knows in which order to end what it started.
+            process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_STOP_TIMEOUT_S)
-            # What is left of its group, whether or not its leader ended by itself.
-            _signal(process, signal.SIGKILL)
+            # Then what is left of its group, though the leader may have gone.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             for pipe in (process.stdout, process.stderr):
                 if pipe is not None:
@@ -173,12 +175,6 @@ def _takes_connections(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _signal(process: subprocess.Popen[str], number: int) -> None:
-    """Signal the group; its leader may have ended and been waited for already."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
 
 
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None

@@ -196,13 +196,12 @@ class Story:
             self._show(Text(self._short(honest.stdout.strip()), "green"))
             forged = export.with_name("forged.export")
             content = bytearray(export.read_bytes())
-            name = f"#{REVIEWER}".encode()
-            place = content.find(name)
-            self._check(place >= 0, "the approver is not in the export")
-            content[place + len(name) - 1] ^= 0x02
+            place = content.find(f"#{REVIEWER}".encode()) + 1
+            self._check(place > 0, "the approver is not in the export")
+            content[place] = ord("n")
             forged.write_bytes(content)
-            changed = content[place + 1 : place + len(name)].decode()
-            self._show(Text(f"byte {place + len(name) - 1}: {REVIEWER} → {changed}"))
+            changed = content[place : place + len(REVIEWER)].decode()
+            self._show(Text(f"byte {place}: {REVIEWER} → {changed}"))
             found = self._verify(forged)
             self._check(found.returncode == 1, "the forgery was not found")
             self._show(Text(self._short((found.stdout + found.stderr).strip()), "red"))
