@@ -210,7 +210,7 @@ class SessionKeyring:
             self._recheck(now_s)
         session = self._opened.get(token)
         if session is None:
-            session = self._unseal(token)
+            session = self._unseal(token, now_s)
             self._opened[token] = session
             if len(self._opened) > OPENED_SESSIONS_MAX:
                 self._opened.popitem(last=False)
@@ -226,7 +226,7 @@ class SessionKeyring:
             )
         return session
 
-    def _unseal(self, token: bytes) -> Session:
+    def _unseal(self, token: bytes, now_s: float) -> Session:
         """Open a token that is not remembered."""
         if len(token) > SESSION_TOKEN_BYTES_MAX:
             raise _invalid("identity.session_oversized")
@@ -235,7 +235,11 @@ class SessionKeyring:
         if box[:1] != bytes((_VERSION,)) or len(box) < header_end + _NONCE_BYTES:
             raise _invalid("identity.session_malformed")
         header = box[:header_end]
-        key = self._by_id.get(header[2:])
+        key_id = header[2:]
+        if key_id not in self._by_id:
+            # Another worker may have sealed with a key that is new this very second.
+            self._recheck(now_s)
+        key = self._by_id.get(key_id)
         if key is None:
             raise _invalid("identity.session_key_unknown")
         nonce = box[header_end : header_end + _NONCE_BYTES]

@@ -242,6 +242,15 @@ def test_rotation_needs_no_restart(path):
     assert opens(other_node, after, NOW_S) == after.session
 
 
+def test_a_key_that_is_new_this_second_is_known_to_every_worker(path):
+    SessionKeyring.generate().write(path)
+    one, two = SessionKeyring.read(path), SessionKeyring.read(path)
+    assert opens(two, seal(one), NOW_S)
+    one.rotated(keep=1).write(path, replace=True)
+    fresh = seal(one)
+    assert opens(two, fresh, NOW_S) == fresh.session
+
+
 def test_sessions_of_a_removed_key_end_within_a_second(path):
     SessionKeyring.generate().write(path)
     running = SessionKeyring.read(path)
