@@ -10,7 +10,6 @@ import threading
 from typing import Any
 
 import botocore.config
-import botocore.credentials
 import botocore.session
 from botocore.exceptions import ConfigParseError, ProfileNotFound
 

@@ -91,8 +91,9 @@ class CredentialSource:
 
         Raises:
             AuthenticationError: ``AccessDenied``: the role is no longer in settings.
-            UnavailableError: the role cannot be assumed as this session; nothing is
-                ever signed with credentials that do not name it.
+            UnavailableError: the role cannot be assumed as this session. The
+                gateway's own credentials never take its place: they are used only
+                for a role that says ``assume = false``.
         """
         kept = self._kept.get(session.id)
         if kept is None:
