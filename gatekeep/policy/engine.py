@@ -13,9 +13,10 @@ nothing is ever invalidated: another policy set asks for other keys.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from gatekeep.policy.decision import (
     NO_OBLIGATIONS,
     Decision,
     Effect,
+    Obligations,
     merge_decisions,
     merge_obligations,
 )
@@ -40,7 +42,7 @@ from gatekeep.policy.facts import (
     fact_readers,
 )
 from gatekeep.policy.labels import Labels
-from gatekeep.policy.policies import PolicySet, compile_policies
+from gatekeep.policy.policies import Policy, PolicySet, compile_policies
 from gatekeep.policy.recent import Recent
 from gatekeep.policy.source import read_files
 from gatekeep.policy.vocabulary import Actions, Vocabulary
@@ -71,7 +73,9 @@ class PolicyEngine:
         settings: ``[policy]``, ``[[resource]]`` and the names of masking profiles.
         cache_directory: where decisions are kept; see `DecisionCache`.
         actions: every IAM action there is.
-        detectors: what ``@block_on`` may name; None: not checked.
+        detectors: what ``@block_on`` may name: the detectors that the caller can
+            scan requests with. Without any the annotation is an error, because an
+            obligation that nobody meets must not permit anything.
         clock: for policies that ask for the time.
 
     Attributes:
@@ -88,7 +92,7 @@ class PolicyEngine:
         *,
         cache_directory: Path,
         actions: Actions,
-        detectors: Collection[str] | None = None,
+        detectors: Collection[str] = (),
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._directory = settings.policy.directory
@@ -220,18 +224,9 @@ class PolicyEngine:
         )
         errors = list(result.diagnostics.errors)
         reasons = tuple(sorted(result.diagnostics.reasons))
-        if not errors and result.decision is not _CEDAR[self._effect(reasons)]:
+        if not errors and result.decision is not _CEDAR[self._outcome(reasons)[0]]:
             errors.append("decision and reasons do not agree")
         return reasons, errors
-
-    def _effect(self, reasons: tuple[str, ...]) -> Effect:
-        """What the policies that decided mean: Cedar never mixes the two kinds."""
-        policies = self.policies.policies
-        if not reasons or not all(policies[name].permits for name in reasons):
-            return Effect.DENY
-        if any(policies[name].obligations.approve for name in reasons):
-            return Effect.HOLD
-        return Effect.ALLOW
 
     def _parse(self, stored: bytes) -> tuple[str, ...] | None:
         """The reasons in a stored entry; None when they are not of this set."""
@@ -242,13 +237,10 @@ class PolicyEngine:
     def _decision(
         self, principal: Principal, need: Need, reasons: tuple[str, ...]
     ) -> Decision:
-        effect = self._effect(reasons)
+        effect, obligations = self._outcome(reasons)
         if effect is Effect.DENY:
             why = f"forbidden by {_policies(reasons)}" if reasons else _NONE_PERMITS
             return self._denial(reasons, _refusal(principal, need, why, _ASK_OWNER))
-        obligations = merge_obligations(
-            self.policies.policies[name].obligations for name in reasons
-        )
         message = ""
         if effect is Effect.HOLD:
             people = " and ".join(str(quorum) for quorum in obligations.approve)
@@ -305,7 +297,20 @@ class PolicyEngine:
         """Put a policy set in force."""
         self.policies = policies
         self._readers = fact_readers(policies.mentioned, self._clock)
+        self._outcome = functools.lru_cache(maxsize=1024)(
+            functools.partial(_outcome, policies.policies)
+        )
         self._recent: Recent[tuple[Any, ...], Decision] = Recent(self._in_memory_max)
+
+
+def _outcome(
+    policies: Mapping[str, Policy], reasons: tuple[str, ...]
+) -> tuple[Effect, Obligations]:
+    """What it means that these policies decided: Cedar never mixes the two kinds."""
+    if not reasons or not all(policies[name].permits for name in reasons):
+        return Effect.DENY, NO_OBLIGATIONS
+    obligations = merge_obligations(policies[name].obligations for name in reasons)
+    return Effect.HOLD if obligations.approve else Effect.ALLOW, obligations
 
 
 def _candidates(call: Call) -> Iterator[Call]:

@@ -28,6 +28,8 @@ GIVEN = frozenset(["source_ip", "justification", "ticket", "session_name"])
 """Facts that the caller of the engine passes; the others come from the call and the
 clock. One that is missing is the empty string."""
 
+_NO_STATEMENTS = StatementFacts()
+
 _WEEKDAYS = ("Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday",
              "Wednesday")  # fmt: skip
 """From 1970-01-01 on."""
@@ -58,6 +60,8 @@ def fact_readers(
 
 
 def _statements(call: Call) -> StatementFacts:
+    if not call.statements:
+        return _NO_STATEMENTS
     return read_statements(call.service, call.statements)
 
 

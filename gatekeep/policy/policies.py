@@ -66,7 +66,7 @@ def compile_policies(
     vocabulary: Vocabulary,
     labels: Labels,
     profiles: Collection[str] | None,
-    detectors: Collection[str] | None,
+    detectors: Collection[str] = (),
 ) -> PolicySet:
     """Return the set that these files hold.
 
@@ -75,7 +75,7 @@ def compile_policies(
         vocabulary: the actions that policies may name.
         labels: part of the version, because they change what policies decide.
         profiles: what ``@mask`` may name; None: not checked.
-        detectors: what ``@block_on`` may name; None: not checked.
+        detectors: what ``@block_on`` may name.
 
     Raises:
         OperatorError: one line for each thing that is wrong: ``file:line: what``.
@@ -164,7 +164,7 @@ def _parse(
     source: PolicyText,
     vocabulary: Vocabulary,
     profiles: Collection[str] | None,
-    detectors: Collection[str] | None,
+    detectors: Collection[str],
 ) -> _Parsed:
     """Parse one policy; a ValueError says what is wrong with it."""
     nodes = cedarpy.policies_to_pst(source.text)
@@ -199,7 +199,7 @@ def _parse(
 def _obligations(
     node: pst.Template,
     profiles: Collection[str] | None,
-    detectors: Collection[str] | None,
+    detectors: Collection[str],
 ) -> Obligations:
     for name in node.annotations:
         if name != "id" and name not in OBLIGATIONS:

@@ -134,8 +134,6 @@ def read_statements(service: str, statements: Sequence[str]) -> StatementFacts:
     Never fails: what cannot be read is ``unparsed``, and of more text than
     `limits.STATEMENTS_CHARACTERS_MAX` every verb is assumed.
     """
-    if not statements:
-        return StatementFacts()
     size = sum(map(len, statements))
     if size > limits.STATEMENTS_CHARACTERS_MAX:
         return StatementFacts(tuple(sorted(VERBS)), (), unparsed=True)
