@@ -66,20 +66,20 @@ def canonical_tree(value: Any, depth: int = RECORD_DEPTH_MAX) -> Any:
         return value
     if kind is int:
         return value if -(2**63) <= value < 2**64 else str(value)
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         if depth == 0:
             return "…"
         try:
-            return {
-                # Most leaves are text: a call saved for each.
-                key: each
-                if type(each := value[key]) is str
-                else canonical_tree(each, depth - 1)
-                for key in sorted(value)
-            }
-        except TypeError:  # keys of several types
-            texts = {str(key): each for key, each in value.items()}
-            return canonical_tree(texts, depth)
+            "".join(value)  # the quickest way to see that each key is text
+        except TypeError:
+            value = {str(key): each for key, each in value.items()}
+        return {
+            # Most leaves are text: a call saved for each.
+            key: each
+            if type(each := value[key]) is str
+            else canonical_tree(each, depth - 1)
+            for key in sorted(value)
+        }
     if isinstance(value, list | tuple):
         if depth == 0:
             return "…"
