@@ -161,7 +161,9 @@ def parse_authorization(head: RequestHead) -> Authorization:
 
 def _parse_query(head: RequestHead) -> Authorization:
     """What a presigned URL says of its signature."""
-    if b"Signature=" not in head.query and b"X-Amz-Algorithm=" not in head.query:
+    if b"X-Amz-Algorithm=" not in head.query and b"X-Amz-Signature=" not in head.query:
+        if b"AWSAccessKeyId=" in head.query and b"Signature=" in head.query:
+            _refuse_authorization(b"AWS")
         raise AuthenticationError(
             "signature.missing",
             "the request is not signed",
@@ -175,7 +177,7 @@ def _parse_query(head: RequestHead) -> Authorization:
         given[name] = unquote_to_bytes(value)
     algorithm = given.get(b"X-Amz-Algorithm", b"")
     if algorithm != b"AWS4-HMAC-SHA256":
-        _refuse_authorization(algorithm or b"AWS ")
+        _refuse_authorization(algorithm)
     if len(head.by_name) != len(head.fields):
         _refuse_repeated(head)
     missing = [name for name in _QUERY_PARTS if not given.get(name)]
@@ -300,7 +302,7 @@ def _refuse_authorization(value: bytes) -> NoReturn:
             " so that the SDK signs with SigV4",
         )
     if scheme != b"AWS4-HMAC-SHA256":
-        _refuse("scheme", "the Authorization header is not AWS4-HMAC-SHA256")
+        _refuse("scheme", "the signature is not of AWS4-HMAC-SHA256")
     for part in (b"Credential", b"SignedHeaders", b"Signature"):
         if part + b"=" not in value:
             _refuse_incomplete(f"the Authorization header lacks {part.decode()}")
