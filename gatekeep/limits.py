@@ -369,3 +369,9 @@ DECISIONS_QUEUED_MAX = 8_192
 
 DECISIONS_FLUSH_S = 1.0
 """Between two commits of one worker's new decisions."""
+
+
+# --- signing --------------------------------------------------------------------
+
+PRESIGNED_FOR_S = 300
+"""How long a URL that the gateway presigns for one request of its own holds."""

@@ -10,8 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gatekeep import limits
+from gatekeep.aws.chunked import ChunkedBody
 from gatekeep.aws.credentials import UpstreamCredentials
 from gatekeep.aws.endpoints import Endpoint
+from gatekeep.aws.signer import SignArguments
 from gatekeep.aws.sigv4 import Verified
 from gatekeep.errors import UnknownOutcomeError
 from gatekeep.gateway.answer import HOP_BY_HOP
@@ -107,36 +110,51 @@ class Forwarding:
         ]
         fields.append((b"host", self.endpoint.host_header))
         path, _, query = self.endpoint.target.partition(b"?")
-        fields = exchange.gate.signer.sign(
-            method=exchange.head.method,
-            path=path,
-            query=query,
-            fields=fields,
-            body_sha256=exchange.body.sha256(),
-            service=self.endpoint.signing_name,
-            region=self.endpoint.signing_region,
-            credentials=self.credentials,
-            now_s=exchange.gate.clock.now_s(),
-        )
+        arguments: SignArguments = {
+            "method": exchange.head.method,
+            "path": path,
+            "query": query,
+            "fields": fields,
+            "body_sha256": exchange.body.sha256(),
+            "service": self.endpoint.signing_name,
+            "region": self.endpoint.signing_region,
+            "credentials": self.credentials,
+            "now_s": exchange.gate.clock.now_s(),
+        }
+        signer, target, chunked = exchange.gate.signer, self.endpoint.target, None
+        authorization = self.verified.authorization
+        if authorization.payload.is_aws_chunked:
+            fields, chain = signer.sign_stream(**arguments)
+            chunked = ChunkedBody(exchange.head, self.verified, chain)
+        elif authorization.presigned:
+            query, fields = signer.presign(limits.PRESIGNED_FOR_S, **arguments)
+            target = path + b"?" + query
+        else:
+            fields = signer.sign(**arguments)
         length = exchange.body.announced_bytes if whole is None else len(whole)
         if length is None:
             fields.append((b"transfer-encoding", b"chunked"))
         elif length or exchange.head.by_name.get(b"content-length"):
             fields.append((b"content-length", b"%d" % length))
         side = connection.side
-        head = side.head(
-            RequestHead(exchange.head.method, self.endpoint.target, fields)
-        )
+        head = side.head(RequestHead(exchange.head.method, target, fields))
         if whole is not None:
+            if chunked is not None:
+                whole = chunked.feed(whole)
+                chunked.finish()
             connection.write(head + side.data(whole) + side.end())
             exchange.sent = True
             return
         connection.write(head)
         async for piece in exchange.body.pieces():
-            connection.write(side.data(piece))
-            await connection.drain()
+            out = piece if chunked is None else chunked.feed(piece)
+            if out:
+                connection.write(side.data(out))
+                await connection.drain()
             if connection.answered or connection.closed:
                 # It answered early, which is a refusal: the rest is not wanted.
                 return
+        if chunked is not None:
+            chunked.finish()
         connection.write(side.end())
         exchange.sent = True

@@ -9,7 +9,7 @@ from gatekeep.access.requests import AccessRequests
 from gatekeep.audit.client import LedgerClient
 from gatekeep.aws.endpoints import Endpoints
 from gatekeep.aws.recognise import Recogniser
-from gatekeep.aws.sigv4 import Signer
+from gatekeep.aws.signer import Signer
 from gatekeep.clock import Clock
 from gatekeep.credentials.source import CredentialSource
 from gatekeep.gateway.hold import HoldDesk

@@ -18,7 +18,7 @@ from gatekeep.audit.record import GatewayEvent
 from gatekeep.aws.catalogue import Catalogue
 from gatekeep.aws.endpoints import Endpoints
 from gatekeep.aws.recognise import Recogniser
-from gatekeep.aws.sigv4 import Signer
+from gatekeep.aws.signer import Signer
 from gatekeep.clock import SYSTEM_CLOCK
 from gatekeep.credentials.source import CredentialSource
 from gatekeep.errors import FramingError, LimitError, OperatorError
