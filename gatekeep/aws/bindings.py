@@ -8,7 +8,7 @@ smithy.io "HTTP bindings"; botocore's `BaseRestSerializer`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gatekeep.aws.models import SCALARS
@@ -43,6 +43,7 @@ class Binding:
         "_host_label",
         "_queries",
         "_query_map",
+        "_required",
         "has_body",
         "has_body",
         "host_prefix",
@@ -71,11 +72,12 @@ class Binding:
         for pair in filter(None, query.split("&")):
             key, _, value = pair.partition("=")
             self.static[key] = value
+        self._required = tuple(member for member, _, _ in required)
         self.needed_queries = tuple(
-            name for where, name in required if where == "querystring"
+            name for _, where, name in required if where == "querystring"
         )
         self.needed_headers = tuple(
-            name.lower() for where, name in required if where == "header"
+            name.lower() for _, where, name in required if where == "header"
         )
         self._queries: dict[str, tuple[str, Callable[[list[str]], Any]]] = {}
         self._query_map = ""
@@ -163,6 +165,14 @@ class Binding:
             or any(name.startswith(prefix) for prefix, _ in self._header_prefixes)
             for name in strict
         )
+
+    def has_required(self, parameters: Mapping[str, Any]) -> bool:
+        """Whether parameters hold every member that the model requires."""
+        return all(name in parameters for name in self._required)
+
+    def models_header(self, name: str) -> bool:
+        """Whether a header is one of the operation's parameters."""
+        return name in self._headers
 
     def parameters(
         self, labels: list[str], query: Query, headers: dict[str, str]

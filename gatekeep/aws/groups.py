@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+from gatekeep.aws.ambiguities import in_order
 from gatekeep.aws.bindings import Binding, Query
 from gatekeep.aws.call import Protocol
 from gatekeep.aws.catalogue import Catalogue, Operation, Service
@@ -14,9 +15,12 @@ from gatekeep.aws.routes import RestRouter, S3Router
 _REST = (Protocol.REST_JSON, Protocol.REST_XML)
 _FORMS = (Protocol.QUERY, Protocol.EC2)
 
-S3_CONTROL_PATH = b"/v20180820/"
+_S3_CONTROL_PATH = b"/v20180820/"
 """Where every path of S3 Control begins. A bucket may have this name too; what
-tells them apart is the account id header that S3 Control requires and signs."""
+tells them apart is the account or outpost id header that S3 Control's clients sign."""
+
+_S3_OUTPOSTS_PATH = b"/S3Outposts/"
+"""Where every path of S3 on Outposts begins; no bucket has capitals."""
 
 
 class Target:
@@ -68,6 +72,7 @@ class Group:
         self.regions = frozenset[str]().union(*map(catalogue.regions, names))
         self.has_forms = any(self._speaking(_FORMS))
         self._targets: dict[tuple[Protocol, bytes], Target] = {}
+        self._forms: dict[str, list[Target]] = {}
 
     def _speaking(self, protocols: tuple[Protocol, ...]) -> Iterator[Service]:
         for service in self.services.values():
@@ -90,16 +95,18 @@ class Group:
     def _target(self, protocol: Protocol, key: bytes, dot: bytes) -> Target | None:
         target = self._targets.get((protocol, key))
         if target is None:
-            prefix, _, name = key.rpartition(dot)
-            for service in self._speaking((protocol,)):
-                if (
-                    service.target_prefix.encode() == prefix
-                    and name.decode("latin-1") in service.operations
-                ):
-                    operation = service.operation(name.decode())
-                    target = Target(service, operation, protocol)
-                    self._targets[protocol, key] = target
-                    break
+            prefix, _, raw = key.rpartition(dot)
+            name = raw.decode("latin-1")
+            names = [
+                service.name
+                for service in self._speaking((protocol,))
+                if service.target_prefix.encode() == prefix
+                and name in service.operations
+            ]
+            if names:
+                service = self.services[in_order(names)[0]]
+                target = Target(service, service.operation(name), protocol)
+                self._targets[protocol, key] = target
         return target
 
     @cached_property
@@ -113,18 +120,24 @@ class Group:
         """The service a form is for until its ``Version`` and ``Action`` say."""
         return next(self._speaking(_FORMS))
 
-    def form_target(self, version: str, action: str) -> Target | None:
-        """The operation of a form's ``Version`` and ``Action``."""
-        key = f"{version} {action}".encode()
-        target = self._targets.get((Protocol.QUERY, key))
-        if target is None:
-            for service in self._speaking(_FORMS):
-                if service.api_version == version and action in service.operations:
-                    protocol = next(p for p in _FORMS if p in service.protocols)
-                    target = Target(service, service.operation(action), protocol)
-                    self._targets[Protocol.QUERY, key] = target
-                    break
-        return target
+    def form_targets(self, version: str, action: str) -> list[Target]:
+        """The operations of a form's ``Version`` and ``Action``, likeliest first."""
+        key = f"{version} {action}"
+        targets = self._forms.get(key)
+        if targets is None:
+            names = [
+                service.name
+                for service in self._speaking(_FORMS)
+                if service.api_version == version and action in service.operations
+            ]
+            targets = []
+            for name in in_order(names):
+                service = self.services[name]
+                protocol = next(p for p in _FORMS if p in service.protocols)
+                targets.append(Target(service, service.operation(action), protocol))
+            if targets:
+                self._forms[key] = targets
+        return targets
 
     # --- REST ---------------------------------------------------------------------
 
@@ -154,8 +167,8 @@ class Group:
         """Whether a REST request is S3's own, by bucket and key."""
         if "s3" not in self.services:
             return False
+        if path.startswith(_S3_CONTROL_PATH):
+            return not ("x-amz-account-id" in headers or "x-amz-outpost-id" in headers)
         return not (
-            "s3control" in self.services
-            and path.startswith(S3_CONTROL_PATH)
-            and "x-amz-account-id" in headers
+            "s3outposts" in self.services and path.startswith(_S3_OUTPOSTS_PATH)
         )

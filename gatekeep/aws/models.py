@@ -121,7 +121,7 @@ def compile_service(name: str, version: str, model: dict[str, Any]) -> dict[str,
             described.get("endpoint", {}).get("hostPrefix", ""),
             flags,
             shapes.reference(source) if source else None,
-            _required_in_head(model["shapes"], source["shape"]) if source else [],
+            _required(model["shapes"], source["shape"]) if source else [],
         ]
     protocols = metadata.get("protocols") or [metadata["protocol"]]
     return {
@@ -139,14 +139,13 @@ def compile_service(name: str, version: str, model: dict[str, Any]) -> dict[str,
     }
 
 
-def _required_in_head(shapes: dict[str, Any], name: str) -> list[list[str]]:
-    """``[location, wire name]`` of required query and header members of an input."""
+def _required(shapes: dict[str, Any], name: str) -> list[list[str]]:
+    """``[member, location, wire name]`` of an input's required members."""
     required = []
     for member in shapes[name].get("required", ()):
         source = shapes[name]["members"][member]
-        location = source.get("location")
-        if location in ("querystring", "header"):
-            required.append([location, source.get("locationName", member)])
+        location = source.get("location", "")
+        required.append([member, location, source.get("locationName", member)])
     return required
 
 

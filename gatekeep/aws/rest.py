@@ -132,11 +132,7 @@ def rest_readings(
         UnrecognisedError: the body fits none of them.
     """
     encoding = head.by_name.get(b"content-encoding")
-    if (
-        body is not None
-        and encoding is not None
-        and not any(binding.payload_is_blob for binding, _ in detail.candidates)
-    ):
+    if body and encoding is not None and not _is_opaque(detail):
         body = decoded(encoding, body)
     readings = []
     refusal: UnrecognisedError | None = None
@@ -148,6 +144,11 @@ def rest_readings(
     if not readings and refusal is not None:
         raise refusal
     return readings
+
+
+def _is_opaque(detail: RestDetail) -> bool:
+    """Whether the body's coding is the payload's own business (S3, Lambda)."""
+    return any(binding.payload_is_blob for binding, _ in detail.candidates)
 
 
 def _parameters(
@@ -162,7 +163,9 @@ def _parameters(
                 blob = SCALARS[index] == "blob"
                 parameters[name] = body if blob else text_of(body)
         elif body:
-            kind = detail.headers.get("content-type", "")
+            kind = ""
+            if not binding.models_header("content-type"):
+                kind = detail.headers.get("content-type", "")
             _add_body(parameters, binding, service, body, kind)
     if detail.host_prefix:
         check_host(binding.host_prefix, detail.host_prefix, parameters)

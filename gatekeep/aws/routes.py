@@ -144,14 +144,22 @@ class S3Router:
 
     def __init__(self, bindings: Iterable[tuple[str, Binding]]) -> None:
         self._ends: dict[tuple[bytes, int], _Node] = {}
+        self._fixed: dict[tuple[bytes, bytes], Binding] = {}
         for method, binding in bindings:
             level = len(binding.labels)
+            if level == 0 and binding.template != "/":
+                # WriteGetObjectResponse: a name in capitals, which no bucket has.
+                self._fixed[method.encode(), binding.template.encode()] = binding
+                continue
             self._ends.setdefault((method.encode(), level), _Node()).add(binding)
 
     def matches(
         self, method: bytes, path: bytes, query: Query, bucket: str
     ) -> list[tuple[list[Binding], list[str]]]:
         """As `RestRouter.matches`; ``bucket`` comes from the Host, or is empty."""
+        fixed = self._fixed.get((method, path))
+        if fixed is not None:
+            return [([fixed], [])]
         labels = [bucket] if bucket else []
         rest = path[1:]
         if not bucket and rest:

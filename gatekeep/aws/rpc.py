@@ -151,18 +151,30 @@ def _form_parameters(
         form = parse_form(body)
     action = form.pop("Action", "")
     version = form.pop("Version", "")
-    target = group.form_target(version, action)
-    if target is None:
+    targets = group.form_targets(version, action)
+    if not targets:
         raise UnrecognisedError(
             "aws.unknown_operation",
             f"no operation {action[:64]!r} of version {version[:32]!r} "
             "in the signed service",
         )
+    refusal: UnrecognisedError | None = None
+    for target in targets:
+        try:
+            return target, _read_form(target, form)
+        except UnrecognisedError as error:
+            refusal = refusal or error
+    assert refusal is not None
+    raise refusal
+
+
+def _read_form(target: Target, form: dict[str, str]) -> dict[str, Any]:
     if target.reader is None:
         for name in form:
             refuse_member(name)
-        return target, {}
-    return target, target.reader.read(grow_tree(form), 0)
+        return {}
+    parameters: dict[str, Any] = target.reader.read(grow_tree(form), 0)
+    return parameters
 
 
 def media_type(head: RequestHead) -> bytes:

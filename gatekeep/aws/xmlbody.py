@@ -109,12 +109,12 @@ class Block:
                 refuse_member(name)
         repeated: dict[str, list[Element]] = {}
         for child in element.children:
-            member = self.members.get(child.name)
-            if member is None:
-                if child.name not in self.flat:
-                    refuse_member(child.name)
+            if child.name in self.flat:
                 repeated.setdefault(child.name, []).append(child)
                 continue
+            member = self.members.get(child.name)
+            if member is None:
+                refuse_member(child.name)
             if member[0] in result:
                 refuse("an XML element stands twice", "aws.duplicate_key")
             result[member[0]] = member[1].read(child, depth + 1)
