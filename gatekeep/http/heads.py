@@ -95,8 +95,11 @@ def find_head_end(buffer: bytes, start: int, searched: int, sender: Sender) -> i
     forbidden = _FORBIDDEN.search(buffer, max(start, searched - 1), stop)
     if buffer.startswith(b"\r\n", start):
         raise sender.framing_error("first_line_empty", "a head begins with a line")
-    if forbidden is not None:
-        name = str(forbidden.lastgroup)
+    name = str(forbidden.lastgroup) if forbidden is not None else ""
+    if buffer.startswith(b"\n", start):
+        # Whatever is before `start` is another message's, a CR there too.
+        name = "line_feed_bare"
+    if name:
         raise sender.framing_error(name, _FORBIDDEN_MESSAGES[name])
     if end >= 0:
         return end + 4

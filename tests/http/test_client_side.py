@@ -55,6 +55,7 @@ def get(*lines, target=b"/", version=b"1.1", method=b"GET"):
     [
         (b"GET / HTTP/1.1\nHost: gw\n\n", "line_feed_bare", 400),
         (b"GET / HTTP/1.1\r\nHost: gw\r\nA: b\n\r\n\r\n", "line_feed_bare", 400),
+        (b"\nGET / HTTP/1.1\r\nHost: gw\r\n\r\n", "line_feed_bare", 400),
         (b"GET / HTTP/1.1\r\nHost: gw\r\nA: b\rc\r\n\r\n", "carriage_return_bare", 400),
         (get(b"Host: gw", b"A: b\x00c"), "control_byte", 400),
         (get(b"Host: gw", b"A: b\x0bc"), "control_byte", 400),
@@ -170,6 +171,15 @@ def test_a_request_cut_short_anywhere_is_refused(raw):
 def test_no_refusal_quotes_what_was_sent():
     error = refusal_of(get(b"Host: gw", b"Content-Length: s3cret"))
     assert "s3cret" not in str(error) + error.detail
+
+
+def test_the_end_of_a_body_is_no_part_of_the_next_head():
+    side = side_after(PUT + b"hell\r" + b"\n" + GET)
+    events_of(side)
+    answer(side)
+    side.next_exchange()
+    with pytest.raises(FramingError, match="line_feed_bare"):
+        side.next_event()
 
 
 # --- bounds ---------------------------------------------------------------------
