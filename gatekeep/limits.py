@@ -70,6 +70,13 @@ AWS_CHUNK_LINE_BYTES_MAX = 128
 AWS_TRAILER_BYTES_MAX = 2 * KIB
 """All lines of an aws-chunked trailer: a checksum or two and a signature."""
 
+EVENT_HEADERS_BYTES_MAX = 128 * KIB
+"""Headers of one event-stream message, as the event stream specification has it."""
+
+EVENT_PAYLOAD_BYTES_MAX = 24 * MIB
+"""Payload of one event-stream message, which is held until its CRC and signature
+are checked: the most that SDKs take (botocore, aws-c-event-stream)."""
+
 READ_BYTES = 256 * KIB
 """What one socket read may bring."""
 
