@@ -26,8 +26,6 @@ from gatekeep.aws.readers import refuse
 from gatekeep.aws.references import rewrite
 from gatekeep.aws.special import BESIDES, SPECIAL
 
-_LEVELS = {level.value: level for level in AccessLevel}
-
 
 def needs_of(
     catalogue: Catalogue,
@@ -44,22 +42,22 @@ def needs_of(
     """
     special = SPECIAL.get((service.name, operation))
     besides = BESIDES.get(service.name)
-    needs: dict[Need, None] = {}
+    levels: dict[tuple[str, str], AccessLevel] = {}
     if special is not None:
         for action, arn in special(parameters, place):
-            needs[Need(action, arn, catalogue.access_level(action))] = None
+            levels[action, arn] = catalogue.access_level(action)
     else:
         described = service.operation(operation)
         plain = rewrite(service.name, operation, parameters, place)
         for action, level, resources in described.plan:
             for arn in _resources(resources, plain, place):
-                needs[Need(action, arn, _LEVELS[level])] = None
+                levels[action, arn] = level
     if besides is not None:
         for action, arn in besides(parameters, place):
-            needs[Need(action, arn, catalogue.access_level(action))] = None
-    if len(needs) > limits.NEEDS_MAX:
+            levels[action, arn] = catalogue.access_level(action)
+    if len(levels) > limits.NEEDS_MAX:
         refuse("the call names more resources than any AWS call", "aws.too_many_needs")
-    return tuple(needs)
+    return tuple([Need(*pair, level) for pair, level in levels.items()])
 
 
 def _resources(

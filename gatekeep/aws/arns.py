@@ -11,7 +11,7 @@ unknown one.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice, product
 from typing import Any
@@ -23,7 +23,8 @@ UNKNOWN = "${}"
 """A part of an ARN that the request does not tell."""
 
 PARTITION, REGION, ACCOUNT = -1, -2, -3
-"""Parts of a compiled template that the place fills; others are text or variables."""
+"""Parts of a compiled template that the place fills, as `render` indexes them; other
+parts are text or the number of a variable."""
 
 _PLACES = (None, PARTITION, None, REGION, ACCOUNT)
 """What a variable in each of the first fields of an ARN is, whatever its name."""
@@ -62,19 +63,9 @@ def compile_template(template: str) -> tuple[list[str | int], list[str]]:
 
 def render(parts: list[str | int], place: Place, values: tuple[str, ...]) -> str:
     """The ARN of a compiled template."""
-    text = ""
-    for part in parts:
-        if type(part) is str:
-            text += part
-        elif part == REGION:
-            text += place.region
-        elif part == ACCOUNT:
-            text += place.account_id
-        elif part == PARTITION:
-            text += place.partition
-        else:
-            text += values[part]  # type: ignore[index]  # an int by elimination
-    return text
+    # Negative numbers count from the end: account, region and partition stand there.
+    slots = (*values, place.account_id, place.region, place.partition)
+    return "".join([part if type(part) is str else slots[part] for part in parts])  # type: ignore[index]
 
 
 def matches(parts: list[str | int], arn: str) -> bool:
@@ -101,8 +92,27 @@ def matches(parts: list[str | int], arn: str) -> bool:
     return position < len(arn) if after_variable else position == len(arn)
 
 
-def look_up(parameters: Any, path: list[str]) -> Iterator[str]:
+def look_up(parameters: Any, path: list[str]) -> list[str]:
     """The texts at a parameter path; ``*`` steps into each element of a list."""
+    if len(path) == 1 and path[0] != "*":
+        value = parameters.get(path[0])
+        if type(value) is str:
+            return [value] if value else []
+        level = [value]
+    else:
+        level = _descend(parameters, path)
+    texts = []
+    for value in level:
+        for item in value if type(value) is list else (value,):
+            if type(item) is str:
+                if item:
+                    texts.append(item)
+            elif type(item) is int:
+                texts.append(str(item))
+    return texts
+
+
+def _descend(parameters: Any, path: list[str]) -> list[Any]:
     level = [parameters]
     for step in path:
         if step == "*":
@@ -113,13 +123,7 @@ def look_up(parameters: Any, path: list[str]) -> Iterator[str]:
                 for outer in level
                 if isinstance(outer, Mapping) and step in outer
             ]
-    for value in level:
-        for item in value if type(value) is list else (value,):
-            if type(item) is str:
-                if item:
-                    yield item
-            elif type(item) is int:
-                yield str(item)
+    return level
 
 
 def _elements(value: Any) -> Iterable[Any]:
@@ -147,6 +151,11 @@ def fill(
         The ARNs, and whether the parameters named one. A parameter that holds a
         whole ARN of this type stands for the resource itself.
     """
+    if len(sources) == 1 and len(sources[0]) == 1:
+        # Nearly every call: one name in one parameter.
+        name = parameters.get(sources[0][0][0])
+        if type(name) is str and name and not name.startswith("arn:"):
+            return [render(parts, place, (name,))], True
     columns: list[list[str]] = []
     arns: list[str] = []
     foreign = named = False

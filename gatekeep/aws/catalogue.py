@@ -74,7 +74,9 @@ class Operation:
         """The model says that it changes nothing."""
         self.reference: list[Any] | None = described[4]
         """Compiled reference to the input shape (`models`)."""
-        self.plan = plan
+        self.plan: list[tuple[str, AccessLevel, list[Any]]] = [
+            (action, AccessLevel(level), resources) for action, level, resources in plan
+        ]
         """What it needs (`plans`)."""
 
 

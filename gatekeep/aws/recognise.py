@@ -119,6 +119,8 @@ class Recogniser:
                 needs_of(self._catalogue, target.service, operation, parameters, place),
                 parameters,
                 statements_of(name, operation, parameters),
+                (),
+                detail.host_prefix,
             )
         if type(detail) is not RestDetail:
             raise TypeError("the route was not made by a recogniser")
@@ -144,6 +146,7 @@ class Recogniser:
             tuple(f"{b.service}:{b.operation}" for b, _ in readings)
             if len(readings) > 1
             else (),
+            detail.host_prefix,
         )
 
     def _place(self, region: str, account_id: str) -> Place:

@@ -39,6 +39,8 @@ class RestDetail:
     query: Query
     headers: dict[str, str]
     host_prefix: str
+    bucket: str
+    """What Host says instead of the path (S3's virtual-host style)."""
 
 
 def rest_route(head: RequestHead, group: Group, region: str, prefix: str) -> Route:
@@ -57,8 +59,7 @@ def rest_route(head: RequestHead, group: Group, region: str, prefix: str) -> Rou
     bucket = ""
     if group.is_s3(head.path, headers):
         query, headers = _s3_view(query, headers)
-        if prefix:
-            bucket, prefix = _bucket(prefix), ""
+        bucket = _bucket(prefix)
     strict = _strict_headers(headers) if "s3" in group.services else ()
     best: list[tuple[Binding, list[str]]] = []
     for bindings, labels in group.rest_matches(
@@ -68,7 +69,7 @@ def rest_route(head: RequestHead, group: Group, region: str, prefix: str) -> Rou
             (binding, labels)
             for binding in bindings
             if binding.fits(query, headers, strict)
-            and host_fits(binding.host_prefix, prefix)
+            and (_in_bucket(binding, bucket) or host_fits(binding.host_prefix, prefix))
             and (hint is None or hint == [binding.operation])
         ]
         if best:
@@ -89,7 +90,9 @@ def rest_route(head: RequestHead, group: Group, region: str, prefix: str) -> Rou
         region,
         tuple(dict.fromkeys(binding.operation for binding, _ in best)),
         all(binding.streams for binding, _ in best),
-        RestDetail(group, best, query, headers, prefix),
+        RestDetail(
+            group, best, query, headers, prefix, "" if first.host_prefix else bucket
+        ),
     )
 
 
@@ -108,9 +111,13 @@ def _s3_view(query: Query, headers: dict[str, str]) -> tuple[Query, dict[str, st
 
 
 def _bucket(prefix: str) -> str:
-    if not prefix.endswith("."):
+    if prefix and not prefix.endswith("."):
         refuse("the Host header names no bucket", "aws.bad_host")
     return prefix[:-1]
+
+
+def _in_bucket(binding: Binding, bucket: str) -> bool:
+    return bucket != "" and not binding.host_prefix
 
 
 def _strict_headers(headers: dict[str, str]) -> list[str]:
@@ -167,7 +174,7 @@ def _parameters(
             if not binding.models_header("content-type"):
                 kind = detail.headers.get("content-type", "")
             _add_body(parameters, binding, service, body, kind)
-    if detail.host_prefix:
+    if detail.host_prefix and not detail.bucket:
         check_host(binding.host_prefix, detail.host_prefix, parameters)
     return parameters
 

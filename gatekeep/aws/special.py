@@ -22,7 +22,7 @@ Parameters = Mapping[str, Any]
 
 
 def _texts(parameters: Parameters, *path: str) -> list[str]:
-    return list(look_up(parameters, list(path)))
+    return look_up(parameters, list(path))
 
 
 # --- S3 -------------------------------------------------------------------------
