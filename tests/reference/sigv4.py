@@ -227,3 +227,21 @@ def unsigned_chunks(chunks: list[bytes], trailer: list[tuple[bytes, bytes]]) -> 
     """An unsigned aws-chunked body with a trailer."""
     out = b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)
     return out + b"0\r\n" + b"".join(b"%b:%b\r\n" % pair for pair in trailer) + b"\r\n"
+
+
+def sign_event(
+    client: Client, previous: str, date_header: bytes, payload: bytes
+) -> str:
+    """The signature of one event-stream message, by its encoded ``:date``."""
+    return client.hmac(
+        "\n".join(
+            [
+                "AWS4-HMAC-SHA256-PAYLOAD",
+                client.amz_date,
+                client.scope,
+                previous,
+                sha256_hex(date_header),
+                sha256_hex(payload),
+            ]
+        )
+    )
