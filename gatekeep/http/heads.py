@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 import h11
 
 from gatekeep import limits
+from gatekeep.http import rules
 from gatekeep.http.faults import Sender
 from gatekeep.http.messages import Field, RequestHead, ResponseHead
 
@@ -32,21 +33,9 @@ _FORBIDDEN_MESSAGES = {
     "carriage_return_bare": "CR without LF in a head",
     "control_byte": "a control byte in a head",
 }
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_REQUEST_LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % _TOKEN)
+_REQUEST_LINE = re.compile(rb"(%b) ([\x21-\x7e]+) HTTP/([0-9])\.([0-9])" % rules.TOKEN)
 _STATUS_LINE = re.compile(rb"HTTP/([0-9])\.([0-9]) ([0-9]{3})( .*)?")
-_FIELD_NAME = re.compile(_TOKEN)
-_CONTENT_LENGTH = re.compile(rb"[0-9]{1,15}")
-# RFC 9112 3.2 with RFC 3986 3.2.2, without percent coding and sub-delims, which no
-# name of ours has.
-_HOST = re.compile(rb"(?:[A-Za-z0-9._~\-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
-
-# A field that Connection names is for us alone and must not be passed on. A request
-# that could name any would be decided with the field and sent without it; so only
-# options are known whose fields have no meaning to AWS. Java's client asks for h2c.
-_KNOWN_OPTIONS = frozenset(
-    (b"", b"close", b"keep-alive", b"upgrade", b"http2-settings", b"te")
-)
+_FIELD_NAME = re.compile(rules.TOKEN)
 
 
 class RequestReading(NamedTuple):
@@ -105,7 +94,7 @@ def find_head_end(buffer: bytes, start: int, searched: int, sender: Sender) -> i
         return end + 4
     if len(buffer) >= bound:
         if buffer.find(b"\r\n", start, bound) < 0 and sender is Sender.CLIENT:
-            _refuse_long_target()
+            raise rules.target_too_long()
         raise sender.limit_error(
             "head_too_large",
             f"the head is over {limits.HEAD_BYTES_MAX} bytes",
@@ -128,15 +117,10 @@ def read_request_head(raw: bytes) -> tuple[RequestReading, h11.Connection]:
     lines = raw[:-4].split(b"\r\n")
     method, target, version = _read_request_line(lines[0])
     fields = read_field_lines(lines[1:], sender)
-    _check_host(fields, version)
-    body_length, chunked = _framing(fields, version, sender)
-    if not _connection_options(fields) <= _KNOWN_OPTIONS:
-        raise sender.framing_error("connection_option", "an unknown Connection option")
-    expectations = [value.lower() for value in _values(fields, b"expect")]
-    if expectations not in ([], [b"100-continue"]):
-        raise sender.framing_error(
-            "expectation", "only 100-continue can be expected", status=417
-        )
+    rules.check_host(fields, version)
+    rules.check_connection_options(fields)
+    body_length, chunked = rules.read_framing(fields, version, sender)
+    expects = rules.read_expectation(fields)
     connection = h11.Connection(
         h11.SERVER, max_incomplete_event_size=limits.HEAD_BYTES_MAX
     )
@@ -150,8 +134,8 @@ def read_request_head(raw: bytes) -> tuple[RequestReading, h11.Connection]:
     reading = RequestReading(
         RequestHead(method, target, fields, version),
         None if chunked else body_length or 0,
-        _keeps_alive(fields, version),
-        has_body and version == b"1.1" and bool(expectations),
+        rules.keeps_alive(fields, version),
+        has_body and version == b"1.1" and expects,
     )
     return reading, connection
 
@@ -173,7 +157,7 @@ def read_response_head(
     lines = raw[:-4].split(b"\r\n")
     status, version = _read_status_line(lines[0])
     fields = read_field_lines(lines[1:], sender)
-    body_length, chunked = _framing(fields, version, sender)
+    body_length, chunked = rules.read_framing(fields, version, sender)
     if status < 200 or status == 204:
         # RFC 9112 6.1 forbids both fields here; "Content-Length: 0" is harmless and
         # some servers send it.
@@ -200,7 +184,7 @@ def read_response_head(
         ResponseHead(status, fields, version),
         body_length,
         chunked,
-        _keeps_alive(fields, version),
+        rules.keeps_alive(fields, version),
     )
     return reading, connection
 
@@ -255,23 +239,7 @@ def _read_request_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     if match is None:
         raise sender.framing_error("request_line", "not a request line")
     method, target, major, minor = match.groups()
-    if len(target) > limits.TARGET_BYTES_MAX:
-        _refuse_long_target()
-    if method == b"CONNECT":
-        raise sender.framing_error(
-            "target_authority", "this is no CONNECT proxy", status=405
-        )
-    if target == b"*":
-        raise sender.framing_error("target_asterisk", "a target of * is not served")
-    if not target.startswith(b"/"):
-        if b"://" in target:
-            raise sender.framing_error(
-                "target_absolute",
-                "the target is a whole URL: set the endpoint URL, not a proxy",
-            )
-        raise sender.framing_error("target_form", "the target begins with /")
-    if b"#" in target:
-        raise sender.framing_error("target_fragment", "a # in the target")
+    rules.check_target(method, target)
     return method, target, _read_version(major, minor, sender)
 
 
@@ -295,71 +263,3 @@ def _read_version(major: bytes, minor: bytes, sender: Sender) -> bytes:
             "version", "HTTP/1.1 and HTTP/1.0 are spoken here", status=505
         )
     return b"1." + minor
-
-
-def _refuse_long_target() -> NoReturn:
-    raise Sender.CLIENT.limit_error(
-        "target_too_long",
-        f"the request target is over {limits.TARGET_BYTES_MAX} bytes",
-        status=414,
-    )
-
-
-# --- fields ---------------------------------------------------------------------
-
-
-def _values(fields: Sequence[Field], name: bytes) -> list[bytes]:
-    return [value for key, value in fields if key == name]
-
-
-def _check_host(fields: Sequence[Field], version: bytes) -> None:
-    sender = Sender.CLIENT
-    hosts = _values(fields, b"host")
-    if len(hosts) > 1:
-        raise sender.framing_error("host_repeated", "more than one Host field")
-    if not hosts:
-        if version == b"1.1":
-            raise sender.framing_error("host_missing", "no Host field")
-    elif _HOST.fullmatch(hosts[0]) is None:
-        raise sender.framing_error("host_invalid", "the Host field names no host")
-
-
-def _framing(
-    fields: Sequence[Field], version: bytes, sender: Sender
-) -> tuple[int | None, bool]:
-    """The body's declared length, and whether it is chunked (RFC 9112 6.3)."""
-    lengths = _values(fields, b"content-length")
-    codings = _values(fields, b"transfer-encoding")
-    if lengths and codings:
-        raise sender.framing_error(
-            "length_and_coding", "Content-Length together with Transfer-Encoding"
-        )
-    if codings:
-        if version == b"1.0":
-            raise sender.framing_error(
-                "coding_in_1_0", "Transfer-Encoding in an HTTP/1.0 message"
-            )
-        if codings != [b"chunked"]:
-            raise sender.framing_error(
-                "coding", "a Transfer-Encoding other than chunked", status=501
-            )
-        return None, True
-    if len(lengths) > 1:
-        raise sender.framing_error(
-            "content_length_conflict", "more than one Content-Length"
-        )
-    if not lengths:
-        return None, False
-    if _CONTENT_LENGTH.fullmatch(lengths[0]) is None:
-        raise sender.framing_error("content_length", "Content-Length is not a number")
-    return int(lengths[0]), False
-
-
-def _connection_options(fields: Sequence[Field]) -> set[bytes]:
-    options = b",".join(_values(fields, b"connection")).lower().split(b",")
-    return {option.strip(b" \t") for option in options}
-
-
-def _keeps_alive(fields: Sequence[Field], version: bytes) -> bool:
-    """Whether the connection outlives the message (RFC 9112 9.3, without 1.0)."""
-    return version == b"1.1" and b"close" not in _connection_options(fields)
