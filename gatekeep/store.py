@@ -35,6 +35,8 @@ import lmdb
 from gatekeep.errors import FatalError, GatekeepError, UnavailableError
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_ROOM_BYTES = 1 << 20
+"""With less than this left a disk is as good as full: a commit takes some pages."""
 _READ_ONLY = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 _forks = 0
@@ -189,7 +191,7 @@ class Environment:
         if readonly and not (path / "data.mdb").exists():
             raise UnavailableError("store.missing", f"{path}: no store is there")
         try:
-            made = [] if readonly else _make_directory(path)
+            made = [] if readonly else make_directory(path)
             self._lmdb = lmdb.open(
                 str(path),
                 map_size=map_bytes,
@@ -298,6 +300,9 @@ class Environment:
         only opening anew and verifying what is there tells what is durable.
         """
         failure = self._declared(error)
+        if error.code == errno.EIO and self._is_full():
+            # LMDB's word for a write that was cut short by the end of the disk.
+            failure = UnavailableError("store.full", f"{self.path}: the disk is full")
         if not isinstance(failure, UnavailableError):
             failure = FatalError(
                 "store.commit",
@@ -307,6 +312,10 @@ class Environment:
         if not isinstance(error, lmdb.MapFullError):
             self._failure = failure
         return failure
+
+    def _is_full(self) -> bool:
+        disk = os.statvfs(self.path)
+        return disk.f_bavail * disk.f_frsize < _ROOM_BYTES
 
     def _declared(
         self, error: Exception, *, opening: bool = False
@@ -333,8 +342,15 @@ class Environment:
         return FatalError("store.damaged", f"{self.path}: {error}")
 
 
-def _make_directory(path: Path) -> list[Path]:
-    """Make a directory and its missing parents; those whose entries changed."""
+def make_directory(path: Path) -> list[Path]:
+    """Make a directory and its missing parents, for the owner alone (mode 0700).
+
+    Returns:
+        The directories whose entries must be synced once files are in `path`.
+
+    Raises:
+        OSError: as `Path.mkdir`.
+    """
     missing = [each for each in (path, *path.parents) if not each.exists()]
     for directory in reversed(missing):
         directory.mkdir(mode=0o700, exist_ok=True)

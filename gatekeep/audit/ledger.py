@@ -41,6 +41,7 @@ from gatekeep.errors import (
 )
 from gatekeep.limits import EXCHANGE_ID_BYTES_MAX, LEDGER_REOPEN_S
 from gatekeep.settings import Settings
+from gatekeep.store import make_directory
 
 log = structlog.get_logger()
 
@@ -59,7 +60,6 @@ def run_ledger(settings: Settings, *, ready_fd: int | None = None) -> None:
         FatalError: a commit failed.
     """
     directory = settings.state_path("audit")
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     socket_path = settings.state_path("ledger.sock")
     with _sole_owner(directory / "ledger.lock"):
         writer = LogWriter(
@@ -247,8 +247,15 @@ def _sole_owner(path: Path) -> Iterator[None]:
 
     Raises:
         OperatorError: another process holds it.
+        UnavailableError: its file cannot be made or opened.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        make_directory(path.parent)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UnavailableError(
+            "audit.unwritable", f"{path}: cannot be made: {error.strerror}"
+        ) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

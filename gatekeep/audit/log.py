@@ -141,6 +141,10 @@ class LogReader:
         """Where it ends now."""
         return parse_tail(self._environment.get("meta", b"tail"))
 
+    def transaction_id(self) -> int:
+        """Number of the log's newest commit; it grows with each."""
+        return self._environment.last_transaction_id()
+
     def records(
         self, query: Query = EVERYTHING, *, newest_first: bool = False
     ) -> Iterator[LoggedRecord]:
