@@ -1,8 +1,7 @@
-"""Signatures that go on through a body: each covers the one before.
+"""Signatures that go on through an aws-chunked body: each covers the one before.
 
 Source: "Signature calculations for the Authorization header: transferring payload
-in multiple chunks", Amazon S3 API Reference; event streams: "Amazon Transcribe
-event stream encoding", whose string to sign differs only in what is hashed.
+in multiple chunks", Amazon S3 API Reference.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from gatekeep.aws.authorization import EMPTY_SHA256
 class SignatureChain:
     """The running signature of one body."""
 
-    __slots__ = ("_key", "_scope", "amz_date", "previous")
+    __slots__ = ("_amz_date", "_key", "_scope", "previous")
 
     def __init__(
         self, signing_key: bytes, *, scope: str, amz_date: str, seed: str
@@ -31,32 +30,20 @@ class SignatureChain:
         """
         self._key = signing_key
         self._scope = scope
-        self.amz_date = amz_date
+        self._amz_date = amz_date
         self.previous = seed
 
     def chunk(self, data_sha256: str) -> str:
         """Sign the next chunk of an aws-chunked body, by the hash of its data."""
-        return self._next(
-            "AWS4-HMAC-SHA256-PAYLOAD",
-            self.amz_date,
-            f"{EMPTY_SHA256}\n{data_sha256}",
-        )
+        return self._next("AWS4-HMAC-SHA256-PAYLOAD", f"{EMPTY_SHA256}\n{data_sha256}")
 
     def trailer(self, lines: bytes) -> str:
         """Sign an aws-chunked trailer: canonical lines, each with its line feed."""
-        return self._next(
-            "AWS4-HMAC-SHA256-TRAILER", self.amz_date, sha256(lines).hexdigest()
-        )
+        return self._next("AWS4-HMAC-SHA256-TRAILER", sha256(lines).hexdigest())
 
-    def event(self, amz_date: str, headers: bytes, payload: bytes) -> str:
-        """Sign an event-stream message: its encoded ``:date`` header and payload."""
-        return self._next(
-            "AWS4-HMAC-SHA256-PAYLOAD",
-            amz_date,
-            f"{sha256(headers).hexdigest()}\n{sha256(payload).hexdigest()}",
+    def _next(self, algorithm: str, hashes: str) -> str:
+        text = (
+            f"{algorithm}\n{self._amz_date}\n{self._scope}\n{self.previous}\n{hashes}"
         )
-
-    def _next(self, algorithm: str, amz_date: str, hashes: str) -> str:
-        text = f"{algorithm}\n{amz_date}\n{self._scope}\n{self.previous}\n{hashes}"
         self.previous = hmac.digest(self._key, text.encode(), "sha256").hex()
         return self.previous
