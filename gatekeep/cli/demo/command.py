@@ -57,14 +57,19 @@ def demo(
     with tempfile.TemporaryDirectory(prefix="gatekeep-demo-") as name:
         directory = Path(name)
         with Processes(directory) as processes:
-            began_s = time.monotonic()
-            place = _set_stage(directory, processes, console)
-            pauses = console.is_terminal and not fast
-            Story(place, processes, console, pauses=pauses).tell()
-            took_s = time.monotonic() - began_s
-            console.print(Text(f"\nThat was gatekeep, in {took_s:.0f} s.", "bold"))
-            if keep:
-                _wait(place, console)
+            try:
+                began_s = time.monotonic()
+                place = _set_stage(directory, processes, console)
+                pauses = console.is_terminal and not fast
+                Story(place, processes, console, pauses=pauses).tell()
+                took_s = time.monotonic() - began_s
+                console.print(Text(f"\nThat was gatekeep, in {took_s:.0f} s.", "bold"))
+                if keep:
+                    _wait(place, console)
+            finally:
+                # From here on it ends: a second Ctrl-C must not leave anything behind.
+                for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                    signal.signal(number, signal.SIG_IGN)
 
 
 def _set_stage(directory: Path, processes: Processes, console: Console) -> Place:
@@ -72,30 +77,32 @@ def _set_stage(directory: Path, processes: Processes, console: Console) -> Place
     from gatekeep.cli.demo.seed import seed  # noqa: PLC0415  # as above
 
     environment = plain_environment(directory)
-    python = sys.executable
-    console.print("Starting a small OIDC issuer,", end=" ")
+    python, moto_port, gateway_port = sys.executable, free_port(), free_port()
+    console.print(
+        "Starting a small OIDC issuer, the gateway, and moto in place of AWS."
+    )
     issuer = processes.start_and_read_line(
         "issuer",
         [python, "-m", "gatekeep.cli.demo.issuer", str(directory), *IDENTITIES],
         env=environment,
     )
-    console.print("moto in place of AWS,", end=" ")
-    port = free_port()
-    processes.start(
-        "moto",
-        [python, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        env=environment,
-        port=port,
-    )
-    upstream = f"http://127.0.0.1:{port}"
-    seed(upstream)
-    console.print("and the gateway.")
-    place = lay_out(directory, issuer=issuer, upstream=upstream, port=free_port())
-    processes.start(
+    upstream = f"http://127.0.0.1:{moto_port}"
+    place = lay_out(directory, issuer=issuer, upstream=upstream, port=gateway_port)
+    # First the gateway: it reads AWS's service models while moto starts.
+    gateway = processes.start(
         "gateway",
         [python, "-m", "gatekeep.cli.main", "serve", "--config", str(place.config)],
         env=environment | _GATEWAY_CREDENTIALS,
-        port=place.gateway_port,
+    )
+    moto = processes.start(
+        "moto",
+        [python, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(moto_port)],
+        env=environment,
+    )
+    processes.wait_until_serving("moto", moto, port=moto_port)
+    seed(upstream)
+    processes.wait_until_serving(
+        "gateway", gateway, port=gateway_port, ca_file=directory / "ca.pem"
     )
     return place
 

@@ -11,6 +11,7 @@ import ctypes
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -40,28 +41,39 @@ class Processes:
         self._running: list[subprocess.Popen[str]] = []
 
     def start(
+        self, name: str, arguments: Sequence[str], *, env: Mapping[str, str]
+    ) -> subprocess.Popen[str]:
+        """Start a server; `wait_until_serving` tells when it is there."""
+        with (self._logs / f"{name}.log").open("w") as output:
+            return self._spawn(arguments, env, stdout=output)
+
+    def wait_until_serving(
         self,
         name: str,
-        arguments: Sequence[str],
+        server: subprocess.Popen[str],
         *,
-        env: Mapping[str, str],
         port: int,
+        ca_file: Path | None = None,
     ) -> None:
-        """Start a server and return once it takes connections on a loopback port.
+        """Return once a server takes connections on a loopback port.
+
+        Args:
+            name: of its log.
+            server: from `start`.
+            port: where it will listen.
+            ca_file: the authority of its certificate, when it speaks TLS.
 
         Raises:
             UnavailableError: it ended, or did not come up in time; the message has
                 the end of what it wrote.
         """
-        log = self._logs / f"{name}.log"
-        with log.open("w") as output:
-            process = self._spawn(arguments, env, stdout=output)
         deadline_s = time.monotonic() + _START_TIMEOUT_S
-        while not _takes_connections(port):
-            if process.poll() is not None or time.monotonic() > deadline_s:
-                last = log.read_text(errors="replace").strip()[-2000:]
+        while not _takes_connections(port, ca_file):
+            if server.poll() is not None or time.monotonic() > deadline_s:
+                log = (self._logs / f"{name}.log").read_text(errors="replace")
                 raise UnavailableError(
-                    "demo.not_started", f"{name} did not come up: {last or 'no output'}"
+                    "demo.not_started",
+                    f"{name} did not come up: {log.strip()[-2000:] or 'no output'}",
                 )
             time.sleep(_LOOK_S)
 
@@ -169,9 +181,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _takes_connections(port: int) -> bool:
+def _takes_connections(port: int, ca_file: Path | None) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            if ca_file is not None:
+                # The backlog takes connections before anybody serves them.
+                tls = ssl.create_default_context(cafile=ca_file)
+                tls.wrap_socket(connection, server_hostname="127.0.0.1").close()
     except OSError:
         return False
     return True

@@ -44,6 +44,7 @@ PROTECTED = tuple(
 )
 """Every value that must never be seen outside AWS."""
 STATEMENT = "2026-10/c-1001.json"
+EXPORT = "exports/customers.parquet"
 
 
 def direct(service: str, upstream: str) -> Any:
@@ -85,6 +86,13 @@ def seed(upstream: str) -> None:
         Key=STATEMENT,
         Body=json.dumps(statement).encode(),
         ContentType="application/json",
+    )
+    s3.put_object(
+        Bucket=BUCKET,
+        Key=EXPORT,
+        # As a columnar file has them: readable to anybody who fetches it.
+        Body=b"PAR1" + "".join(PROTECTED).encode() + b"PAR1",
+        ContentType="application/vnd.apache.parquet",
     )
 
 

@@ -7,6 +7,7 @@ A step tells what it does, does it with real processes, shows what came out, and
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 import time
@@ -22,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gatekeep.cli.demo import seed
-from gatekeep.cli.demo.place import AGENT, REVIEWER, Place, plain_environment
+from gatekeep.cli.demo.place import AGENT, BUCKET, REVIEWER, Place, plain_environment
 from gatekeep.cli.demo.processes import Processes
 from gatekeep.errors import GatekeepError
 
@@ -98,7 +99,7 @@ class Story:
         with self._telling(
             "2 A masked read",
             "The agent reads a customer. The SDK notices nothing; protected values never "
-            "leave the gateway.",
+            "leave the gateway, and what it cannot look into does not leave at all.",
         ):
             masked = self._agent_says("read", _CUSTOMER)
             raw = seed.raw_customer(self._place.upstream, _CUSTOMER)
@@ -107,11 +108,22 @@ class Story:
                 masked["name"] == raw["name"] and masked["ssn"] != raw["ssn"],
                 f"the answer is not masked as it should be: {masked}",
             )
-            out = self._aws(
+            scan = self._aws(
                 "dynamodb", "scan", "--table-name", "customers",
                 "--query", "Items[].[id.S, name.S, ssn.S, card.S]", "--output", "text",
             )  # fmt: skip
-            self._show(Text("\n".join(sorted(out.splitlines())).expandtabs(20)))
+            self._check(scan.returncode == 0, scan.stderr)
+            rows = sorted(scan.stdout.splitlines())
+            self._show(Text("\n".join(rows).expandtabs(20)))
+            object_ = self._aws(
+                "s3api", "get-object", "--bucket", BUCKET, "--key", seed.EXPORT,
+                "/dev/stdout",
+            )  # fmt: skip
+            self._check(
+                object_.returncode != 0 and "cannot be inspected" in object_.stderr,
+                f"expected a refusal: {object_.stdout}{object_.stderr}",
+            )
+            self._show(Text(object_.stderr.strip(), "red"))
 
     def _blocked_statement(self) -> None:
         with self._telling(
@@ -225,8 +237,9 @@ class Story:
         self._show(Text.from_ansi(self._short(output.rstrip())))
 
     def _command(self, prompt: str, *words: str) -> None:
-        line = f"{prompt} {' '.join(words)}"
-        self._console.print(Text(f"  {self._short(line)}", "dim"))
+        line = f"  {prompt} {' '.join(words)}"
+        # One line whatever the width, so that it can be copied.
+        self._console.print(Text(self._short(line), "dim"), soft_wrap=True)
 
     def _side_by_side(self, raw: dict[str, str], masked: dict[str, str]) -> None:
         table = Table(box=None, padding=(0, 3, 0, 0))
@@ -261,17 +274,14 @@ class Story:
         self._check(done.returncode == 0, done.stderr)
         return dict(json.loads(done.stdout))
 
-    def _aws(self, *words: str) -> str:
+    def _aws(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the stock AWS CLI with the agent's environment."""
-        self._command(
-            "agent$", "aws", *(f"'{each}'" if " " in each else each for each in words)
-        )
+        self._command("agent$", shlex.join(("aws", *words)))
         done = self._processes.run(
             [sys.executable, "-m", "awscli", *words], env=self._agent_env
         )
-        self._check(done.returncode == 0, done.stderr)
-        self._check_masked(done.stdout)
-        return done.stdout
+        self._check_masked(done.stdout + done.stderr)
+        return done
 
     def _check_masked(self, output: str) -> None:
         found = [each for each in seed.PROTECTED if each in output]
