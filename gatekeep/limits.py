@@ -38,6 +38,34 @@ long before, at `BODY_QUEUE_BYTES_MAX` and one read."""
 INTERIM_HEADS_MAX = 64
 """1xx answers of an upstream to one request. AWS sends one at most."""
 
+# --- HTTP/2 -------------------------------------------------------------------
+
+H2_STREAMS_MAX = 100
+"""Open streams of one client connection; the least RFC 9113 recommends."""
+
+H2_STREAM_WINDOW_BYTES = 256 * KIB
+"""Body bytes a client may send on one stream before we take them."""
+
+H2_CONNECTION_WINDOW_BYTES = 4 * MIB
+"""The same on all streams of one connection together: the most it makes us hold.
+Sixteen uploads can stand still before they stop the others."""
+
+H2_FRAME_BYTES_MAX = 16 * KIB
+"""One frame's payload; the least, and the default, of RFC 9113."""
+
+H2_CLOSED_STREAMS_MAX = 1024
+"""Closed streams of one connection that are remembered for late frames."""
+
+H2_HEADER_TABLE_BYTES_MAX = 4 * KIB
+"""Our header table, however large a one the client offers to keep (the default)."""
+
+H2_PATIENCE_MAX = 2_000
+"""What a client's frames may cost before the connection ends (`http.frames`): 200
+requests thrown away at once, 1,000 pings, 2,000 empty frames."""
+
+H2_PATIENCE_PER_S = 200
+"""Patience that comes back each second: 20 requests thrown away, 100 pings."""
+
 # --- bodies -------------------------------------------------------------------
 
 PARAMETER_BODY_BYTES_MAX = 72 * MIB
@@ -382,3 +410,10 @@ DECISIONS_FLUSH_S = 1.0
 
 PRESIGNED_FOR_S = 300
 """How long a URL that the gateway presigns for one request of its own holds."""
+
+MASKED_NESTING_MAX = 4
+"""JSON texts in strings of JSON texts, read one inside the other: SNS to SQS to an
+S3 event takes three."""
+
+PATTERN_WIDTH_MAX = 4 * KIB
+"""The widest match of an operator's own pattern: a stream holds back as much."""
