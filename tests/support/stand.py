@@ -95,6 +95,11 @@ class Stand:
     process: subprocess.Popen[bytes] | None = None
     port: int = 0
 
+    @property
+    def url(self) -> str:
+        """Where agents reach it."""
+        return f"https://127.0.0.1:{self.port}"
+
     def write(self) -> None:
         """Lay out certificate, keys, policies and settings."""
         make_certificate(self.directory)
@@ -173,7 +178,7 @@ digest_key = "digest.key"
         return {
             "PATH": os.environ["PATH"],
             "HOME": str(self.directory),
-            "AWS_ENDPOINT_URL": f"https://127.0.0.1:{self.port}",
+            "AWS_ENDPOINT_URL": self.url,
             "AWS_ROLE_ARN": ROLE_ARN,
             "AWS_ROLE_SESSION_NAME": subject,
             "AWS_WEB_IDENTITY_TOKEN_FILE": str(self.token_file(subject, groups)),
