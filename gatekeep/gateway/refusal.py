@@ -57,7 +57,8 @@ def answer_for(
     """The whole answer that tells a client about an error."""
     aws_code, status = fault_of(error)
     protocol = known.protocol if known else guess_protocol(head, service=service)
-    message = f"gatekeep: {error.message} [{error.code}, exchange {exchange_id}]"
+    said = error.message.removeprefix("gatekeep: ")
+    message = f"gatekeep: {said} [{error.code}, exchange {exchange_id}]"
     status, fields, body = render_fault(
         protocol=protocol,
         service=known.service if known else service,
