@@ -43,6 +43,7 @@ class Binding:
         "_host_label",
         "_queries",
         "_query_map",
+        "_query_map_of_lists",
         "_required",
         "has_body",
         "has_body",
@@ -81,6 +82,7 @@ class Binding:
         )
         self._queries: dict[str, tuple[str, Callable[[list[str]], Any]]] = {}
         self._query_map = ""
+        self._query_map_of_lists = False
         self._headers: dict[str, tuple[str, Callable[[str], Any]]] = {}
         self._header_prefixes: list[tuple[str, str]] = []
         self._host_label = ""
@@ -131,6 +133,7 @@ class Binding:
         shape = shapes[index - len(SCALARS)]
         if shape[0] == "map":
             self._query_map = name
+            self._query_map_of_lists = shape[2][0] >= len(SCALARS)
         else:
             read = FROM_TEXT[shape[1][0]]
             self._queries[wire] = (name, lambda values: [read(v) for v in values])
@@ -187,7 +190,8 @@ class Binding:
                 result[bound[0]] = bound[1](values)
             elif key not in self.static and self._query_map:
                 loose = result.setdefault(self._query_map, {})
-                loose[key] = values if len(values) > 1 else values[0]
+                many = self._query_map_of_lists or len(values) > 1
+                loose[key] = values if many else values[0]
         for key, text in headers.items():
             header = self._headers.get(key)
             if header is not None:
