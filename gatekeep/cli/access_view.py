@@ -108,29 +108,30 @@ def _standing(request: AccessRequest, now_ns: int) -> str:
 
 def _who(request: AccessRequest) -> Text:
     issuer, _, subject = request.principal_id.partition("#")
-    text = _clean(subject, style="bold cyan")
-    return text.append_text(
-        _clean(f"  by {issuer}, session {request.session_name}", style="dim")
+    return Text.assemble(
+        _clean(subject, "bold cyan"),
+        _clean(f"  by {issuer}, session {request.session_name}", "dim"),
     )
 
 
 def _why(request: AccessRequest) -> Text:
-    if not request.justification:
-        text = Text("no justification was given", style="italic")
+    if request.justification:
+        why = _clean(f"“{request.justification}”")
     else:
-        text = _clean(f"“{request.justification}”")
-    if request.ticket:
-        text.append_text(_clean(f"  ticket {request.ticket}"))
-    return text
+        why = Text("no justification was given", "italic")
+    return Text.assemble(
+        why, _clean(f"  ticket {request.ticket}" if request.ticket else "")
+    )
 
 
 def _what(request: AccessRequest) -> Text:
-    text = _clean(f"{request.service} {request.operation}", style="bold")
-    text.append_text(_clean(f" in {request.region}"))
-    text.append("  changes data" if request.changes else "  only reads", style="dim")
-    for action, resource in request.needs:
-        text.append("\n").append_text(_clean(f"{action} on {resource}"))
-    return text
+    needs = [_clean(f"{action} on {resource}") for action, resource in request.needs]
+    first = Text.assemble(
+        _clean(f"{request.service} {request.operation}", "bold"),
+        _clean(f" in {request.region}"),
+        ("  changes data" if request.changes else "  only reads", "dim"),
+    )
+    return Text("\n").join([first, *needs])
 
 
 def _parameters(request: AccessRequest, lines_max: int | None) -> RenderableType:
@@ -149,10 +150,11 @@ def _parameters(request: AccessRequest, lines_max: int | None) -> RenderableType
 
 
 def _needs(request: AccessRequest) -> Text:
-    text = _clean(" and ".join(str(quorum) for quorum in request.quorums))
-    if request.missing.people:
-        text.append_text(_clean(f"; still missing: {request.missing}", style="bold"))
-    return text
+    missing = f"; still missing: {request.missing}" if request.missing.people else ""
+    return Text.assemble(
+        _clean(" and ".join(str(quorum) for quorum in request.quorums)),
+        _clean(missing, "bold"),
+    )
 
 
 def _answers(request: AccessRequest, now_ns: int) -> Iterator[Text]:
@@ -218,9 +220,6 @@ def _duration(seconds: float) -> str:
 def _clean(text: str, style: str = "") -> Text:
     """Text that cannot play tricks on a terminal or on its reader."""
     return Text(
-        "".join(
-            each if each.isprintable() else f"\\u{ord(each):04x}"
-            for each in text
-        ),
+        "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text),
         style=style,
     )

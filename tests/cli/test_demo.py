@@ -147,19 +147,7 @@ def test_an_interrupted_demo_leaves_nothing(demo, number, code):
     assert "Traceback" not in running.told
 
 
-@pytest.fixture
-def signals():
-    """The demo takes signals over; a test in its process gives them back."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.getsignal(number) for number in numbers]
-    yield
-    for number, handler in zip(numbers, before, strict=True):
-        signal.signal(number, handler)
-
-
-def test_a_server_that_fails_ends_the_demo_and_leaves_nothing(
-    tmp_path, monkeypatch, signals
-):
+def test_a_server_that_fails_ends_the_demo_and_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
     monkeypatch.setattr(command, "_GATEWAY_CREDENTIALS", {"PYTHONHOME": "/nowhere"})

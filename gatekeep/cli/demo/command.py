@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import shlex
-import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
+from gatekeep.cli.demo.interruption import Interruption
 from gatekeep.cli.demo.place import (
     IDENTITIES,
     REVIEWER,
@@ -51,25 +52,22 @@ def demo(
     # Not at the top: it needs what was just looked for.
     from gatekeep.cli.demo.story import Story  # noqa: PLC0415
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _exit)
     console = Console(highlight=False, soft_wrap=False)
-    with tempfile.TemporaryDirectory(prefix="gatekeep-demo-") as name:
-        directory = Path(name)
-        with Processes(directory) as processes:
-            try:
-                began_s = time.monotonic()
-                place = _set_stage(directory, processes, console)
-                pauses = console.is_terminal and not fast
-                Story(place, processes, console, pauses=pauses).tell()
-                took_s = time.monotonic() - began_s
-                console.print(Text(f"\nThat was gatekeep, in {took_s:.0f} s.", "bold"))
-                if keep:
-                    _wait(place, console)
-            finally:
-                # From here on it ends: a second Ctrl-C must not leave anything behind.
-                for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                    signal.signal(number, signal.SIG_IGN)
+    with (
+        Interruption() as interruption,
+        tempfile.TemporaryDirectory(prefix="gatekeep-demo-") as directory,
+        Processes(Path(directory), interruption.check) as processes,
+    ):
+        began_s = time.monotonic()
+        place = _set_stage(Path(directory), processes, console)
+        pauses = console.is_terminal and not fast
+        Story(place, processes, console, pauses=pauses).tell()
+        took_s = time.monotonic() - began_s
+        console.print(Text(f"\nThat was gatekeep, in {took_s:.0f} s.", "bold"))
+        if keep:
+            _tell_how_to_go_on(place, console)
+            with suppress(SystemExit):
+                processes.pause(math.inf)
 
 
 def _set_stage(directory: Path, processes: Processes, console: Console) -> Place:
@@ -114,8 +112,7 @@ _GATEWAY_CREDENTIALS = {
 """The gateway's own, from its environment; only the gateway gets them."""
 
 
-def _wait(place: Place, console: Console) -> None:
-    """Say how to go on and wait for Ctrl-C."""
+def _tell_how_to_go_on(place: Place, console: Console) -> None:
     lines = [
         f"export {name}={shlex.quote(value)}"
         for name, value in place.agent_environment.items()
@@ -138,12 +135,3 @@ def _wait(place: Place, console: Console) -> None:
         soft_wrap=True,
     )
     console.print("\nCtrl-C ends it and removes everything.")
-    try:
-        signal.pause()
-    except KeyboardInterrupt:
-        console.print()
-
-
-def _exit(number: int, _frame: FrameType | None) -> None:
-    """End by an exception, so that everything is cleaned up on the way out."""
-    raise SystemExit(128 + number)

@@ -15,7 +15,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -27,6 +27,7 @@ _STOP_TIMEOUT_S = 10.0
 _START_TIMEOUT_S = 120.0
 """The first start of the gateway compiles its catalogue."""
 _LOOK_S = 0.02
+_CHECK_S = 0.05
 
 
 class Processes:
@@ -34,10 +35,12 @@ class Processes:
 
     Args:
         logs: directory for what servers write.
+        check: called again and again while something is waited for; raises to give up.
     """
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, check: Callable[[], None] = lambda: None) -> None:
         self._logs = logs
+        self._check = check
         self._running: list[subprocess.Popen[str]] = []
 
     def start(
@@ -75,7 +78,7 @@ class Processes:
                     "demo.not_started",
                     f"{name} did not come up: {log.strip()[-2000:] or 'no output'}",
                 )
-            time.sleep(_LOOK_S)
+            self.pause(_LOOK_S)
 
     def start_and_read_line(
         self, name: str, arguments: Sequence[str], *, env: Mapping[str, str]
@@ -108,20 +111,31 @@ class Processes:
         Raises:
             UnavailableError: it did not end in time.
         """
-        try:
-            out, err = process.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired as error:
-            raise UnavailableError(
-                "demo.hangs", f"no end after {timeout_s:.0f} s: {process.args!r}"
-            ) from error
+        deadline_s = time.monotonic() + timeout_s
+        output: tuple[str, str] | None = None
+        while output is None:
+            self._check()
+            if time.monotonic() > deadline_s:
+                raise UnavailableError(
+                    "demo.hangs", f"no end after {timeout_s:.0f} s: {process.args!r}"
+                )
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                output = process.communicate(timeout=_CHECK_S)
         self._running.remove(process)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+        return subprocess.CompletedProcess(process.args, process.returncode, *output)
 
     def run(
         self, arguments: Sequence[str], *, env: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end; see `finish`."""
         return self.finish(self.begin(arguments, env=env))
+
+    def pause(self, seconds: float) -> None:
+        """Wait."""
+        until_s = time.monotonic() + seconds
+        while (left_s := until_s - time.monotonic()) > 0:
+            self._check()
+            time.sleep(min(left_s, _CHECK_S))
 
     def stop(self) -> None:
         """End every process and whatever it started, the last one first."""

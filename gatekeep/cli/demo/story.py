@@ -228,7 +228,7 @@ class Story:
         self._console.print(Text(text))
         yield
         if self._pauses:
-            time.sleep(_PAUSE_S)
+            self._processes.pause(_PAUSE_S)
 
     def _show(self, shown: RenderableType) -> None:
         self._console.print(Padding(shown, (0, 0, 0, 2)))
