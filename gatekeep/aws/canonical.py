@@ -22,11 +22,11 @@ normalised. In botocore's models and endpoint rules no other name is."""
 
 # Percent-triplets of bytes that are not unreserved (RFC 3986 section 2.3), in
 # upper case: the only ones that stand in a canonical path or query.
-_TRIPLET = rb"%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF])"
-_canonical_s3_path = re.compile(
-    rb"(?:[A-Za-z0-9\-._~/]+|" + _TRIPLET + rb")*"
-).fullmatch
-_canonical_query = re.compile(rb"(?:[A-Za-z0-9\-._~]+|" + _TRIPLET + rb")*").fullmatch
+_TRIPLET = rb"(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[B-DF])"
+_uncanonical = re.compile(rb"%(?!" + _TRIPLET + rb")|[^A-Za-z0-9\-._~%]").search
+_uncanonical_in_path = re.compile(
+    rb"%(?!" + _TRIPLET + rb")|[^A-Za-z0-9\-._~/%]"
+).search
 _plain_path = re.compile(rb"(?:/[A-Za-z0-9\-_~][A-Za-z0-9\-._~]*)+/?|/").fullmatch
 _field_name = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+").fullmatch
 _foreign = re.compile(rb"%[0-9A-Fa-f]{2}|[^A-Za-z0-9\-._~]")
@@ -44,7 +44,7 @@ def canonical_path(path: bytes, *, service: str) -> bytes:
     spelling is encoded once more.
     """
     if service in S3_FAMILY:
-        if _canonical_s3_path(path):
+        if not _uncanonical_in_path(path):
             return path or b"/"
         return _foreign_in_path.sub(_respell, path)
     if _plain_path(path):
@@ -79,7 +79,7 @@ def canonical_component(component: bytes) -> bytes:
     Unreserved bytes stand bare, all others as triplets in upper case; a bare ``+``
     is the space that it means.
     """
-    if _canonical_query(component):
+    if not _uncanonical(component):
         return component
     return _foreign.sub(_respell, component.replace(b"+", b"%20"))
 

@@ -17,13 +17,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gatekeep.aws.authorization import PayloadMode, parse_authorization
-from gatekeep.aws.canonical import canonical_component
+from gatekeep.aws.canonical import canonical_component, canonical_path
 from gatekeep.aws.credentials import UpstreamCredentials
 from gatekeep.aws.signing_keys import signing_key
 from gatekeep.aws.sigv4 import Signer, verify_head
 from gatekeep.errors import AuthenticationError
 from gatekeep.http.messages import Field, RequestHead
-from gatekeep.limits import SIGNATURE_SKEW_S, SIGNING_KEYS_MAX
+from gatekeep.limits import SIGNATURE_SKEW_S, SIGNING_KEYS_MAX, TARGET_BYTES_MAX
 from gatekeep.principal import Secret
 from tests.aws.signing import (
     AMZ_DATE,
@@ -222,6 +222,17 @@ def test_a_coded_slash_in_a_key_stays_coded_in_what_is_signed():
 def test_a_query_component_has_one_canonical_spelling(component, canonical):
     assert canonical_component(component) == canonical
     assert canonical_component(canonical) == canonical
+
+
+@pytest.mark.parametrize(
+    "byte", [b"a", b"%", b"/", b".", b"=", b"%2", b"%2F", b" ", b"/.."]
+)
+@pytest.mark.parametrize("service", ["s3", "dynamodb"])
+def test_canonical_forms_take_time_in_proportion(service, byte):
+    # A pattern that backtracks would not come back from this.
+    long = byte * (TARGET_BYTES_MAX // len(byte)) + b"="
+    assert canonical_component(long)
+    assert canonical_path(b"/" + long, service=service)
 
 
 # --- against mutation ----------------------------------------------------------------
