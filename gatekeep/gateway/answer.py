@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from gatekeep import limits
 from gatekeep.audit.record import Receipt
-from gatekeep.gateway.connection import ClientConnection
+from gatekeep.gateway.client import Client
 from gatekeep.gateway.upstream import UpstreamConnection
 from gatekeep.http.messages import Field, ResponseHead
 from gatekeep.masking.masking import ResponseMask
@@ -56,7 +56,7 @@ def delivered_whole(
 class Delivery:
     """How one answer is to be delivered."""
 
-    client: ClientConnection
+    client: Client
     upstream: UpstreamConnection
     method: bytes
     mask: ResponseMask

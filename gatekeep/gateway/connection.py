@@ -7,18 +7,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from gatekeep import limits
-from gatekeep.errors import FramingError, LimitError, PeerError
+from gatekeep.errors import FramingError, LimitError
+from gatekeep.gateway.client import ClientGoneError
 from gatekeep.gateway.wire import Wire
 from gatekeep.http.events import Closed, Data, EndOfMessage, NeedData, Signal
 from gatekeep.http.h1 import ClientSide
 from gatekeep.http.messages import RequestHead, ResponseHead
-
-
-class ClientGoneError(PeerError):
-    """The client went away. There is nobody left to answer."""
-
-    def __init__(self) -> None:
-        super().__init__("client.gone", "the client closed the connection")
 
 
 class ClientConnection(Wire):
@@ -55,6 +49,19 @@ class ClientConnection(Wire):
     def bytes_arrived(self, data: bytes) -> None:
         """Hand bytes to the HTTP reader."""
         self.side.receive(data)
+
+    @property
+    def body_length(self) -> int | None:
+        """Bytes of the request body as its head says; None when it is chunked."""
+        return self.side.body_length
+
+    @property
+    def answer_began(self) -> bool:
+        """Whether a final head was written."""
+        return self.side.answer_began
+
+    def stop(self) -> None:
+        """Nothing: an idle connection is closed, a busy one closes after its answer."""
 
     @property
     def is_idle(self) -> bool:
@@ -119,9 +126,12 @@ class ClientConnection(Wire):
     async def discard_body(self) -> None:
         """Read what is left of a request body that nobody wants, within bounds.
 
+        Nothing when the connection goes on: then the body is here to its end.
         A connection closed with unread bytes is reset by the kernel, and the reset
         can overtake the answer: so the refused client gets a moment to stop.
         """
+        if self.side.keeps_alive:
+            return
         left = limits.DISCARDED_BODY_BYTES_MAX
         try:
             async with asyncio.timeout(limits.DISCARD_TIMEOUT_S):

@@ -22,7 +22,7 @@ from gatekeep.errors import GatekeepError, PeerError, UnknownOutcomeError
 from gatekeep.gateway import doors, entries, refusal
 from gatekeep.gateway.answer import Delivered, Delivery
 from gatekeep.gateway.approval import approve
-from gatekeep.gateway.connection import ClientConnection, ClientGoneError
+from gatekeep.gateway.client import Client, ClientGoneError
 from gatekeep.gateway.forward import Forwarding
 from gatekeep.gateway.gate import Gate
 from gatekeep.gateway.request_body import RequestBody
@@ -46,7 +46,7 @@ class Exchange:
     call: Call
     decision: Decision
 
-    def __init__(self, gate: Gate, client: ClientConnection, head: RequestHead) -> None:
+    def __init__(self, gate: Gate, client: Client, head: RequestHead) -> None:
         self.gate = gate
         self.client = client
         self.head = head
@@ -262,7 +262,7 @@ class Exchange:
     async def _refuse(self, error: GatekeepError) -> None:
         """Tell the client why not; one whose answer has begun is cut off instead."""
         client = self.client
-        if client.closed or client.side.answer_began:
+        if client.closed or client.answer_began:
             client.abort()
             return
         answer, body = refusal.answer_for(
@@ -275,8 +275,7 @@ class Exchange:
             exchange_id=self.id,
         )
         client.send_whole(answer, body, method=self.head.method)
-        if not client.side.keeps_alive:
-            await client.discard_body()
+        await client.discard_body()
 
     # --- what is known so far -----------------------------------------------------
 

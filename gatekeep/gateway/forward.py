@@ -18,7 +18,7 @@ from gatekeep.aws.signer import SignArguments
 from gatekeep.aws.sigv4 import Verified
 from gatekeep.errors import UnknownOutcomeError
 from gatekeep.gateway.answer import HOP_BY_HOP
-from gatekeep.gateway.connection import ClientGoneError
+from gatekeep.gateway.client import ClientGoneError
 from gatekeep.gateway.upstream import UpstreamConnection
 from gatekeep.http.messages import Field, RequestHead, ResponseHead
 from gatekeep.masking.masking import MaskPlan

@@ -13,7 +13,7 @@ from gatekeep import limits
 from gatekeep.access.requests import AccessRequest, AccessRequests, State
 from gatekeep.clock import Clock
 from gatekeep.errors import UnavailableError
-from gatekeep.gateway.connection import ClientConnection, ClientGoneError
+from gatekeep.gateway.client import Client, ClientGoneError
 from gatekeep.http.messages import RequestHead
 
 
@@ -31,7 +31,7 @@ class HoldDesk:
         self._poll: asyncio.Task[None] | None = None
 
     async def wait(
-        self, request: AccessRequest, client: ClientConnection, head: RequestHead
+        self, request: AccessRequest, client: Client, head: RequestHead
     ) -> AccessRequest:
         """Return the access request once people decided it or its time is up.
 
@@ -48,7 +48,7 @@ class HoldDesk:
                 "access.too_many_held",
                 "too many requests wait for approval; nothing was done",
             )
-        drips = b"lang/go" not in head.get(b"user-agent") and head.version == b"1.1"
+        drips = b"lang/go" not in head.get(b"user-agent") and head.version != b"1.0"
         self._held += 1
         if self._poll is None:
             self._poll = self._loop.create_task(self._watch())

@@ -10,7 +10,7 @@ from __future__ import annotations
 from gatekeep.aws.call import Call, Protocol, Route
 from gatekeep.aws.faults import fault_of, render_fault
 from gatekeep.errors import GatekeepError, PeerError
-from gatekeep.gateway.connection import ClientConnection
+from gatekeep.gateway.client import Client
 from gatekeep.http.messages import Field, RequestHead, ResponseHead
 from gatekeep.policy.decision import Decision
 
@@ -71,9 +71,9 @@ def answer_for(
     return ResponseHead(status, fields), body
 
 
-async def send_bad_framing(client: ClientConnection, error: PeerError) -> None:
+async def send_bad_framing(client: Client, error: PeerError) -> None:
     """Tell a client that its bytes are not HTTP, then stop listening to it."""
-    if client.closed or client.side.answer_began:
+    if client.closed or client.answer_began:
         client.abort()
         return
     text = f"gatekeep: {error.message} [{error.code}]\n".encode()

@@ -15,7 +15,7 @@ from gatekeep import limits
 from gatekeep.aws.call import Route
 from gatekeep.aws.sigv4 import Authorization, PayloadMode
 from gatekeep.errors import AuthenticationError, LimitError, UnavailableError
-from gatekeep.gateway.connection import ClientConnection
+from gatekeep.gateway.client import Client
 from gatekeep.gateway.gate import Gate
 
 
@@ -25,7 +25,7 @@ class RequestBody:
     __slots__ = ("_client", "_gate", "_reserved", "_sha256", "authorization", "whole")
 
     def __init__(
-        self, gate: Gate, client: ClientConnection, authorization: Authorization
+        self, gate: Gate, client: Client, authorization: Authorization
     ) -> None:
         self._gate = gate
         self._client = client
@@ -38,7 +38,7 @@ class RequestBody:
     @property
     def announced_bytes(self) -> int | None:
         """Content-Length; None when the body is chunked."""
-        return self._client.side.body_length
+        return self._client.body_length
 
     async def receive(self, route: Route) -> None:
         """Read a body that holds parameters, or that must be hashed to be verified.

@@ -22,12 +22,16 @@ from gatekeep.aws.signer import Signer
 from gatekeep.clock import SYSTEM_CLOCK
 from gatekeep.credentials.source import CredentialSource
 from gatekeep.errors import FramingError, LimitError, OperatorError
+from gatekeep.gateway.arrival import Arrival, Served
+from gatekeep.gateway.client import Client
 from gatekeep.gateway.connection import ClientConnection
 from gatekeep.gateway.exchange import Exchange
 from gatekeep.gateway.gate import Gate
 from gatekeep.gateway.hold import HoldDesk
 from gatekeep.gateway.refusal import send_bad_framing
+from gatekeep.gateway.streams import Http2Connection
 from gatekeep.gateway.upstream import UpstreamPool
+from gatekeep.http.messages import RequestHead
 from gatekeep.identity.issuers import Issuers
 from gatekeep.identity.revocation import Revocations
 from gatekeep.identity.sessions import SessionKeyring
@@ -122,7 +126,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext:
             f"tls.certificate `{settings.tls.certificate}` and tls.private_key"
             f" `{settings.tls.private_key}`: {error}",
         ) from error
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(["h2", "http/1.1"])
     return context
 
 
@@ -131,7 +135,7 @@ class Worker:
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
-        self._connections: set[ClientConnection] = set()
+        self._connections: set[Served] = set()
         self._stopping = False
 
     async def serve(
@@ -176,12 +180,22 @@ class Worker:
         await gate.issuers.close()
         await gate.ledger.close()
 
-    def _accept(self) -> ClientConnection:
-        connection = ClientConnection(
-            self._gate.loop, self._serve_connection, self._connections.discard
+    def _accept(self) -> Arrival:
+        return Arrival(self._begin)
+
+    def _begin(self, speaks_h2: bool) -> Served:
+        """The protocol of a new connection, known to this worker from now on."""
+        loop, gone = self._gate.loop, self._connections.discard
+        connection: Served = (
+            Http2Connection(loop, self._run_exchange, gone)
+            if speaks_h2
+            else ClientConnection(loop, self._serve_connection, gone)
         )
         self._connections.add(connection)
         return connection
+
+    async def _run_exchange(self, client: Client, head: RequestHead) -> None:
+        await Exchange(self._gate, client, head).run()
 
     async def _serve_connection(self, client: ClientConnection) -> None:
         """One exchange after the other until either side has enough."""
@@ -205,6 +219,8 @@ class Worker:
 
     async def _drain(self) -> None:
         """Let exchanges under way end; idle connections close at once."""
+        for connection in list(self._connections):
+            connection.stop()
         until_s = self._gate.loop.time() + limits.DRAIN_TIMEOUT_S
         while self._connections and self._gate.loop.time() < until_s:
             for connection in list(self._connections):
