@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from gatekeep import limits
 from gatekeep._fast.head import read_request, read_response
-from gatekeep.errors import FramingError
 from gatekeep.http import heads, writers
 from gatekeep.http.bodies import ChunkedBody, LengthBody, UntilCloseBody
 from gatekeep.http.events import (
@@ -148,7 +147,7 @@ class ClientSide(Reader[RequestHead]):
             FramingError: no interim status, or the answer has begun.
         """
         if self._answer is not None or not 100 <= status <= 199 or status == 101:
-            raise _out_of_turn()
+            raise writers.out_of_turn()
         self._expects = False
         if self._version == b"1.0":
             return b""
@@ -168,7 +167,7 @@ class ClientSide(Reader[RequestHead]):
         """
         status, fields = head.status, head.fields
         if self._answer is not None or not 200 <= status <= 599:
-            raise _out_of_turn()
+            raise writers.out_of_turn()
         if status == 204:  # RFC 9110 8.6: no Content-Length here
             fields = [field for field in fields if field[0] != b"content-length"]
         lines, length, _ = writers.write_response_head(status, fields)
@@ -196,7 +195,7 @@ class ClientSide(Reader[RequestHead]):
             FramingError: more than the head declared, or no head.
         """
         if self._answer is None:
-            raise _out_of_turn()
+            raise writers.out_of_turn()
         return self._answer.data(chunk)
 
     def end(self) -> bytes:
@@ -206,7 +205,7 @@ class ClientSide(Reader[RequestHead]):
             FramingError: less than the head declared: abort the connection.
         """
         if self._answer is None:
-            raise _out_of_turn()
+            raise writers.out_of_turn()
         return self._answer.end()
 
     def next_exchange(self) -> None:
@@ -216,7 +215,7 @@ class ClientSide(Reader[RequestHead]):
             FramingError: the answer has not ended, or `keeps_alive` is False.
         """
         if self._answer is None or not self._answer.ended or not self.keeps_alive:
-            raise _out_of_turn()
+            raise writers.out_of_turn()
         while self._phase is not Phase.OVER:
             self.next_event()
         self._answer = None
@@ -260,7 +259,7 @@ class UpstreamSide(Reader[ResponseHead | InformationalHead]):
                 contradict each other, or a request that has begun already.
         """
         if self._request is not None:
-            raise _out_of_turn()
+            raise writers.out_of_turn()
         lines, length, chunked = writers.write_request_head(head)
         self._request = (
             writers.ChunkedWriter() if chunked else writers.LengthWriter(max(length, 0))
@@ -275,7 +274,7 @@ class UpstreamSide(Reader[ResponseHead | InformationalHead]):
             FramingError: more than the head declared, or no head.
         """
         if self._request is None:
-            raise _out_of_turn()
+            raise writers.out_of_turn()
         return self._request.data(chunk)
 
     def end(self) -> bytes:
@@ -285,7 +284,7 @@ class UpstreamSide(Reader[ResponseHead | InformationalHead]):
             FramingError: less than the head declared: abort the connection.
         """
         if self._request is None:
-            raise _out_of_turn()
+            raise writers.out_of_turn()
         return self._request.end()
 
     # --- reading ----------------------------------------------------------------
@@ -359,12 +358,8 @@ class UpstreamSide(Reader[ResponseHead | InformationalHead]):
             FramingError: `keeps_alive` is False.
         """
         if not self.keeps_alive:
-            raise _out_of_turn()
+            raise writers.out_of_turn()
         self._request = None
         self._answer_keeps_alive = False
         self._interim_heads = 0
         self._phase = Phase.HEAD
-
-
-def _out_of_turn() -> FramingError:
-    return FramingError("wire.out_of_turn", "a message in the wrong place")

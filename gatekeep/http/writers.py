@@ -161,3 +161,8 @@ def _write(
 
 def _misfit() -> FramingError:
     return FramingError("wire.length_broken", "a body does not fit its Content-Length")
+
+
+def out_of_turn() -> FramingError:
+    """The error for an answer or a request begun, continued or ended out of turn."""
+    return FramingError("wire.out_of_turn", "a message in the wrong place")
