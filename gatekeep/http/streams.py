@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import h2.connection
 import h2.errors
+import h2.exceptions
 
 from gatekeep.errors import PeerError
 from gatekeep.http import rules, writers
@@ -28,8 +30,8 @@ class ClientStream:
     Attributes:
         id: the stream's number.
         body_length: bytes of the request's body, 0 without one; None when not told.
-        gone: the client reset the stream, or the connection is closed, before the
-            answer ended. What is written now goes nowhere.
+        gone: before its answer ended the stream was reset, by the client or by
+            `abort`, or the connection was closed. What is written now goes nowhere.
     """
 
     __slots__ = (
@@ -204,8 +206,13 @@ class ClientStream:
         return self._connection.data_to_send()
 
     def abort(self) -> bytes:
-        """End the stream so that nobody takes what was sent for whole."""
-        self._reset(h2.errors.ErrorCodes.INTERNAL_ERROR)
+        """End the stream so that nobody takes what was sent for whole.
+
+        Nothing happens once the answer has ended; before that the stream is `gone`.
+        """
+        if self._is_open:
+            self.gone = True
+            self._reset(h2.errors.ErrorCodes.INTERNAL_ERROR)
         return self._connection.data_to_send()
 
     # --- for ClientSideH2 -------------------------------------------------------
@@ -277,9 +284,10 @@ class ClientStream:
             self._reset(h2.errors.ErrorCodes.NO_ERROR)
 
     def _reset(self, code: h2.errors.ErrorCodes) -> None:
-        if self._is_open:
+        # The head of an answer without a body may have ended the stream already.
+        with suppress(h2.exceptions.StreamClosedError):
             self._connection.reset_stream(self.id, code)
-            self._close()
+        self._close()
 
     def _close(self) -> None:
         self._is_open = False

@@ -224,8 +224,17 @@ def test_an_aborted_answer_is_not_taken_for_whole():
     (reset,) = joined.client.receive_data(stream.abort())
     assert isinstance(reset, h2.events.StreamReset)
     assert reset.error_code != 0
+    assert stream.gone
     assert stream.abort() == stream.data(b"more") == b""
     assert joined.side.is_idle
+
+
+def test_an_answer_without_a_body_can_still_be_aborted():
+    """Its head has ended the stream; to the client it is whole."""
+    stream = Joined().ask()
+    stream.head(ResponseHead(304, []), request_method=b"GET")
+    stream.abort()
+    assert stream.gone
 
 
 @pytest.mark.parametrize("body", [b"o", b"ok!"])
