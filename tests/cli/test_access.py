@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -314,6 +315,24 @@ def test_a_gateway_that_never_ran_has_no_requests_to_look_at(place, gatekeep):
     assert code == 75
     assert not (place / "state").exists(), "looking made something"
     assert "no store is there" in err
+
+
+@pytest.mark.slow
+def test_watching_shows_each_request_once_as_it_comes(held):
+    first = held()
+    watching = subprocess.Popen(
+        [sys.executable, "-u", "-m", "gatekeep.cli.main", "access", "watch"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    told = ""
+    for wanted in (first, held(digest="e"), held(digest="f")):
+        while wanted not in told:
+            told += watching.stdout.readline()
+    watching.send_signal(signal.SIGINT)
+    told += watching.communicate()[0]
+    assert watching.returncode == 130
+    assert told.count(f"─ {first} ·") == 1
 
 
 @pytest.mark.slow

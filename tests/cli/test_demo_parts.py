@@ -11,7 +11,6 @@ import sys
 import time
 import urllib.request
 from contextlib import suppress
-from importlib import resources
 from pathlib import Path
 
 import jwt
@@ -20,6 +19,7 @@ from moto_server import Moto
 
 from gatekeep.cli.demo import seed
 from gatekeep.cli.demo.certificates import write_certificates
+from gatekeep.cli.demo.interruption import Interruption
 from gatekeep.cli.demo.issuer import AUDIENCE
 from gatekeep.cli.demo.place import (
     AGENT,
@@ -90,11 +90,8 @@ def test_what_is_laid_out_is_private_and_whole(tmp_path):
     place = lay_out(tmp_path, issuer="http://127.0.0.1:9", upstream="http://x", port=1)
     for name in ("server.key", "session.keys", "digest.key"):
         assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
-    policies = {path.name for path in place.settings.policy.directory.iterdir()}
-    assert policies == {
-        each.name
-        for each in resources.files("gatekeep.cli.demo").joinpath("policies").iterdir()
-    }
+    (policy,) = place.settings.policy.directory.iterdir()
+    assert '@id("no-destructive-sql")' in policy.read_text()
     environment = place.agent_environment
     assert all(name.startswith("AWS_") for name in environment)
     assert "AWS_ACCESS_KEY_ID" not in environment
@@ -218,14 +215,44 @@ def test_processes_end_even_when_the_demo_is_killed(tmp_path):
 
 
 def test_a_server_that_does_not_come_up_tells_why(processes):
+    broken = processes.start(
+        "broken",
+        [sys.executable, "-c", "import sys; sys.exit('no such port')"],
+        env=dict(os.environ),
+    )
     with pytest.raises(UnavailableError) as raised:
-        processes.start(
-            "broken",
-            [sys.executable, "-c", "import sys; sys.exit('no such port')"],
-            env=dict(os.environ),
-            port=free_port(),
-        )
+        processes.wait_until_serving("broken", broken, port=free_port())
     assert raised.value.message == "broken did not come up: no such port"
+
+
+def test_waiting_can_be_given_up(tmp_path):
+    def give_up():
+        raise SystemExit(130)
+
+    with Processes(tmp_path, give_up) as processes:
+        process = processes.begin(SLEEP, env=dict(os.environ))
+        for wait in (
+            lambda: processes.finish(process),
+            lambda: processes.pause(600),
+            lambda: processes.wait_until_serving("x", process, port=free_port()),
+        ):
+            with pytest.raises(SystemExit):
+                wait()
+    assert ends(process.pid)
+
+
+def test_a_signal_is_acted_on_only_where_it_is_checked():
+    before = signal.getsignal(signal.SIGTERM)
+    with Interruption() as interruption:
+        interruption.check()
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(SystemExit) as raised:
+            interruption.check()
+    assert raised.value.code == 143
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    signal.signal(signal.SIGTERM, before)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def test_a_command_that_hangs_is_given_up(processes):

@@ -127,8 +127,8 @@ def lay_out(directory: Path, *, issuer: str, upstream: str, port: int) -> Place:
     )
     policies = directory / "policies"
     policies.mkdir()
-    for source in resources.files("gatekeep.cli.demo").joinpath("policies").iterdir():
-        policies.joinpath(source.name).write_text(source.read_text())
+    policy = resources.files("gatekeep.cli.demo").joinpath("demo.cedar")
+    policies.joinpath("demo.cedar").write_text(policy.read_text())
     write_certificates(directory)
     settings = read_settings(config)
     make_missing_keys(settings)
