@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gatekeep import limits
-from gatekeep.aws.arns import UNKNOWN, Place, fill, look_up
+from gatekeep.aws.arns import Place, fill, look_up
 from gatekeep.aws.call import AccessLevel, Need
 from gatekeep.aws.catalogue import Catalogue, Service
 from gatekeep.aws.readers import refuse
@@ -65,18 +65,16 @@ def _resources(
 ) -> list[str]:
     arns: list[str] = []
     unknown: list[str] = []
-    for parts, sources, required in resources:
-        rendered, named = fill(parts, sources, parameters, place)
+    for resource in resources:
+        filled = fill(resource, parameters, place)
+        _, sources, required, _ = resource
         if required is None:
             # A role to pass: without one there is no need at all.
-            return rendered if named else []
-        if not named:
-            if required:
-                unknown.extend(rendered)
-        elif required:
-            arns.extend(rendered)
-        else:
-            arns.extend(arn for arn in rendered if UNKNOWN not in arn)
+            return filled.arns if filled.named else []
+        if required and not filled.named:
+            unknown.extend(filled.arns)
+        elif required or (filled.complete and (sources or len(resources) == 1)):
+            arns.extend(filled.arns)
     if arns:
         return arns + unknown
     given = _given_arns(resources, parameters)
@@ -88,7 +86,7 @@ def _resources(
 def _given_arns(resources: list[Any], parameters: Mapping[str, Any]) -> list[str]:
     """Whole ARNs that stand where a resource is named, whatever their type."""
     found: dict[str, None] = {}
-    for _, sources, _ in resources:
+    for _, sources, _, _ in resources:
         for path in (path for paths in sources for path in paths):
             for value in look_up(parameters, path[1:] if path[0] == "=" else path):
                 if value.startswith("arn:"):

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice, product
-from typing import Any
+from typing import Any, NamedTuple
 
 from gatekeep import limits
 from gatekeep.aws.readers import refuse
@@ -132,33 +132,81 @@ def _elements(value: Any) -> Iterable[Any]:
     return value.values() if isinstance(value, Mapping) else ()
 
 
-def fill(
-    parts: list[str | int],
-    sources: list[list[list[str]]],
-    parameters: Mapping[str, Any],
-    place: Place,
-) -> tuple[list[str], bool]:
-    """ARNs of one resource type that the parameters name.
+class Filled(NamedTuple):
+    """What the parameters of a call say about one resource type."""
+
+    arns: list[str]
+    """ARNs, with `UNKNOWN` for what is not told."""
+    named: bool
+    """The parameters name at least a part."""
+    complete: bool
+    """They name every part of at least one resource."""
+
+
+def fill(resource: list[Any], parameters: Mapping[str, Any], place: Place) -> Filled:
+    """The ARNs of one resource type that the parameters name.
 
     Args:
-        parts: a compiled template.
-        sources: for each variable, the paths of the parameters that may hold it; a
-            path that begins with ``=`` counts only where it holds a whole ARN.
+        resource: ``[parts, sources, required, each]``: a compiled template; for each
+            variable the paths of the parameters that may hold it, where ``=`` first
+            means only a whole ARN counts; and the path of a list of structures of
+            which each names a resource, or nothing.
         parameters: of the call.
         place: of the call.
 
-    Returns:
-        The ARNs, and whether the parameters named one. A parameter that holds a
-        whole ARN of this type stands for the resource itself.
+    A parameter that holds a whole ARN of this type stands for the resource itself.
     """
-    if len(sources) == 1 and len(sources[0]) == 1:
+    parts, sources, _, each = resource
+    if len(sources) == 1 and len(sources[0]) == 1 and not each:
         # Nearly every call: one name in one parameter.
         name = parameters.get(sources[0][0][0])
         if type(name) is str and name and not name.startswith("arn:"):
-            return [render(parts, place, (name,))], True
+            return Filled([render(parts, place, (name,))], True, True)
+    if not each:
+        return _fill_one(parts, sources, parameters, place)
+    elements = _descend(parameters, each)
+    filled = [
+        _fill_one(
+            parts, _within(sources, each), {"whole": parameters, "own": element}, place
+        )
+        for element in elements
+    ]
+    if not filled:
+        return _fill_one(parts, [[] for _ in sources], parameters, place)
+    if len(filled) > limits.NEEDS_MAX:
+        refuse("the call names more resources than any AWS call", "aws.too_many_needs")
+    return Filled(
+        list(dict.fromkeys(arn for one in filled for arn in one.arns)),
+        any(one.named for one in filled),
+        any(one.complete for one in filled),
+    )
+
+
+def _within(sources: list[list[list[str]]], each: list[str]) -> list[list[list[str]]]:
+    """Paths as seen from one element of the list at ``each``."""
+    depth = len(each)
+    return [
+        [
+            ["own", *path[depth:]]
+            if path[:depth] == each
+            else ["=", "whole", *path[1:]]
+            if path[0] == "="
+            else ["whole", *path]
+            for path in paths
+        ]
+        for paths in sources
+    ]
+
+
+def _fill_one(
+    parts: list[str | int],
+    sources: list[list[list[str]]],
+    parameters: Any,
+    place: Place,
+) -> Filled:
     columns: list[list[str]] = []
     arns: list[str] = []
-    foreign = named = False
+    foreign = False
     for paths in sources:
         values: list[str] = []
         for path in paths:
@@ -171,16 +219,19 @@ def fill(
                         foreign = True
                 elif not only_arns:
                     values.append(value)
-        named = named or bool(values)
-        columns.append(values or [UNKNOWN])
+        columns.append(values)
+    named = any(columns)
     if not named and (arns or foreign):
         # Only ARNs, of this type or of another: nothing is left to render.
-        return arns, bool(arns)
-    combinations = list(islice(product(*columns), limits.NEEDS_MAX + 1))
+        return Filled(arns, bool(arns), bool(arns))
+    complete = all(columns)
+    if arns and not complete:
+        # A whole ARN names what the other parameters only name in part.
+        return Filled(arns, True, True)
+    combinations = list(
+        islice(product(*(c or [UNKNOWN] for c in columns)), limits.NEEDS_MAX + 1)
+    )
     if len(combinations) > limits.NEEDS_MAX:
         refuse("the call names more resources than any AWS call", "aws.too_many_needs")
     rendered = [render(parts, place, values) for values in combinations]
-    if arns and UNKNOWN in rendered[0]:
-        # A whole ARN names what the other parameters only name in part.
-        return arns, True
-    return arns + rendered, named or not sources
+    return Filled(arns + rendered, named or not sources, complete)

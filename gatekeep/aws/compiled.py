@@ -18,7 +18,7 @@ from gatekeep.aws.models import (
 )
 from gatekeep.aws.plans import Permissions, plan
 
-FORMAT = 2
+FORMAT = 4
 """Raised whenever the meaning of a part changes."""
 
 

@@ -378,7 +378,6 @@ _RDS = {
 
 ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
     # prefix → "kind Variable" or "Variable" → parameters, by name or dotted path
-    "apigateway": {},
     "athena": {
         "WorkGroupName": ("WorkGroup", "Name"),
         "DataCatalogName": ("CatalogName", "DataCatalogName", "Name"),
@@ -394,6 +393,19 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
         "KeyspaceName": ("keyspaceName",),
         "TableName": ("tableName",),
     },
+    "cloudwatch": {"InsightRuleName": ("RuleName", "RuleNames")},
+    "dynamodb": {
+        "table TableName": (
+            "TableName",
+            "TableArn",
+            "SourceTableName",
+            "SourceTableArn",
+            "TargetTableName",
+            "GlobalTableName",
+            "TableCreationParameters.TableName",
+            "ResourceArn",
+        ),
+    },
     "ec2": {
         "SecurityGroupId": (
             "GroupId",
@@ -404,12 +416,16 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
         "KeyPairName": ("KeyName",),
         "placement-group PlacementGroupName": ("GroupName",),
     },
+    "iam": {
+        "OidcProviderName": ("OpenIDConnectProviderArn",),
+        "MfaTokenIdWithPath": ("SerialNumber", "VirtualMFADeviceName"),
+    },
     "kms": {"KeyId": ("KeyId", "TargetKeyId"), "Alias": ("AliasName",)},
+    "lambda": {"layerversion LayerVersion": ("VersionNumber", "Arn")},
     "mobiletargeting": {
         "AppId": ("ApplicationId",),
         "channel ChannelType": (),
     },
-    "rds": {},
     "s3": {
         "BucketName": ("Bucket",),
         "object ObjectName": ("Key",),
@@ -418,7 +434,7 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
         "accesspoint AccessPointName": ("Name",),
     },
     "s3express": {"bucket BucketName": ("Bucket",)},
-    "sagemaker": {},
+    "sqs": {"QueueName": ("QueueUrl", "QueueName", "SourceArn")},
     "ssm": {
         "ParameterNameWithoutLeadingSlash": ("Name", "Names", "Path"),
         "maintenancewindow ResourceId": ("WindowId",),

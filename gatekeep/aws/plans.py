@@ -7,7 +7,7 @@ own name in its service's IAM prefix, unless `mapping` says otherwise; the varia
 of a resource type's ARN are found among the operation's parameters by name.
 
 A plan is a list of ``[action, level, resources]``; a resource is ``[parts, sources,
-required]`` as `arns.fill` takes it.
+required, each]`` as `arns.fill` takes it.
 """
 
 from __future__ import annotations
@@ -135,7 +135,9 @@ def _pass_role(
     if service == "iam":
         paths = [["RoleName"]] if operation == "AddRoleToInstanceProfile" else []
     # None for "required": without a role there is nothing to pass.
-    return [["iam:PassRole", "Write", [[_ROLE_PARTS, [paths], None]]]] if paths else []
+    if not paths:
+        return []
+    return [["iam:PassRole", "Write", [[_ROLE_PARTS, [paths], None, []]]]]
 
 
 def _entry(
@@ -159,7 +161,7 @@ def _entry(
             # The last variable names the resource itself; without a parameter for it
             # an optional type can never be named.
             if required or not sources or sources[-1]:
-                resources.append([parts, sources, required])
+                resources.append([parts, sources, required, _each(sources)])
     return [f"{prefix}:{described['name']}", described["accessLevel"], resources]
 
 
@@ -177,7 +179,7 @@ def _verb_entry(
     sources = [[[wires[variable]]] for variable in variables]
     prefix, _, name = action.partition(":")
     level = permissions.actions(prefix)[name.lower()]["accessLevel"]
-    return [action, level, [[parts, sources, True]]]
+    return [action, level, [[parts, sources, True, []]]]
 
 
 def _members(
@@ -249,6 +251,19 @@ def _sources(
     return sources
 
 
+def _each(sources: list[list[list[str]]]) -> list[str]:
+    """The path to the list of structures that name the variables, if it is one list.
+
+    Each element then names one resource, whatever the others name.
+    """
+    prefixes = set()
+    for path in (path for paths in sources for path in paths):
+        if "*" in path[:-1]:
+            last = len(path) - 1 - path[:-1][::-1].index("*")
+            prefixes.add(tuple(path[:last]))
+    return list(prefixes.pop()) if len(prefixes) == 1 else []
+
+
 _SURE = 43
 """A parameter of the call itself, by the variable's or the type's own name."""
 
@@ -270,10 +285,11 @@ def _score(
     aliases = mapping.aliases(prefix, kind, variable)
     if aliases is not None:
         return bonus + 5 if ".".join(path) in aliases or name in aliases else 0
-    if _plain(name) == _plain(variable):
-        return bonus + 4
     stem = _stem(name)
-    if stem not in _GENERIC and stem == _stem(variable):
+    generic = _stem(variable) in _GENERIC
+    if _plain(name) == _plain(variable) and (not generic or noun == _stem(kind)):
+        return bonus + 4
+    if not generic and stem == _stem(variable):
         return bonus + 3
     if main and stem not in _GENERIC and stem == _stem(kind):
         return bonus + 3

@@ -271,6 +271,109 @@ def _timestream_query(_: Parameters, place: Place) -> Pairs:
     )
 
 
+def _events_put(parameters: Parameters, place: Place) -> Pairs:
+    entries: list[Mapping[str, Any]] = parameters.get("Entries") or [{}]
+    for entry in entries:
+        yield "events:PutEvents", _bus_arn(entry.get("EventBusName"), place)
+
+
+def _bus_arn(bus: object, place: Place) -> str:
+    if type(bus) is str and bus.startswith("arn:"):
+        return bus
+    name = bus if type(bus) is str and bus else "default"
+    return (
+        f"arn:{place.partition}:events:{place.region}:{place.account_id}"
+        f":event-bus/{name}"
+    )
+
+
+def _events_rule(action: str, parameter: str) -> Callable[[Parameters, Place], Pairs]:
+    """A rule by its name and the name or ARN of its bus; none is the default bus."""
+
+    def needs(parameters: Parameters, place: Place) -> Pairs:
+        bus = _bus_arn(parameters.get("EventBusName"), place)
+        head, _, name = bus.partition(":event-bus/")
+        path = "" if name == "default" else f"{name}/"
+        rule = parameters.get(parameter, UNKNOWN)
+        yield action, f"{head}:rule/{path}{rule}"
+        for path_to_role in (("RoleArn",), ("Targets", "*", "RoleArn")):
+            for role in _texts(parameters, *path_to_role):
+                yield "iam:PassRole", role
+
+    return needs
+
+
+def _ssm_send_command(parameters: Parameters, place: Place) -> Pairs:
+    yield "ssm:SendCommand", _document_arn(parameters.get("DocumentName"), place)
+    instances = _texts(parameters, "InstanceIds")
+    # Targets name instances by tag: which ones they are, only SSM knows.
+    for instance in instances or [UNKNOWN]:
+        yield "ssm:SendCommand", managed_arn(instance, place)
+    for role in _texts(parameters, "ServiceRoleArn"):
+        yield "iam:PassRole", role
+
+
+def _ssm_start_session(parameters: Parameters, place: Place) -> Pairs:
+    document = parameters.get("DocumentName") or "SSM-SessionManagerRunShell"
+    yield "ssm:StartSession", managed_arn(parameters.get("Target"), place)
+    yield "ssm:StartSession", _document_arn(document, place)
+
+
+def _document_arn(name: object, place: Place) -> str:
+    if type(name) is str and name.startswith("arn:"):
+        return name
+    # Amazon's own documents have no account in their ARN.
+    own = type(name) is str and name.startswith(("AWS-", "AmazonCloudWatch-"))
+    account = "" if own else place.account_id
+    return (
+        f"arn:{place.partition}:ssm:{place.region}:{account}"
+        f":document/{name if type(name) is str else UNKNOWN}"
+    )
+
+
+def managed_arn(instance: object, place: Place) -> str:
+    """The ARN of an instance that SSM manages: EC2's, or one registered with it."""
+    name = instance if type(instance) is str and instance else UNKNOWN
+    service, kind = "ec2", "instance"
+    if name.startswith("mi-"):
+        service, kind = "ssm", "managed-instance"
+    return (
+        f"arn:{place.partition}:{service}:{place.region}:{place.account_id}"
+        f":{kind}/{name}"
+    )
+
+
+_SSM_TAGGED = {
+    "Association": "association",
+    "Automation": "automation-execution",
+    "Document": "document",
+    "MaintenanceWindow": "maintenancewindow",
+    "ManagedInstance": "managed-instance",
+    "OpsItem": "opsitem",
+    "OpsMetadata": "opsmetadata",
+    "Parameter": "parameter",
+    "PatchBaseline": "patchbaseline",
+}
+
+
+def _ssm_tags(action: str) -> Callable[[Parameters, Place], Pairs]:
+    def needs(parameters: Parameters, place: Place) -> Pairs:
+        kind = _SSM_TAGGED.get(str(parameters.get("ResourceType")))
+        name = str(parameters.get("ResourceId", UNKNOWN))
+        if kind is None:
+            yield action, "*"
+        elif name.startswith("arn:"):
+            yield action, name
+        else:
+            yield (
+                action,
+                f"arn:{place.partition}:ssm:{place.region}:{place.account_id}"
+                f":{kind}/{name.strip('/')}",
+            )
+
+    return needs
+
+
 SPECIAL: dict[tuple[str, str], Callable[[Parameters, Place], Pairs]] = {
     ("dynamodb", "BatchExecuteStatement"): _partiql("Statements", "*", "Statement"),
     ("dynamodb", "BatchGetItem"): _dynamodb_batch("dynamodb:BatchGetItem"),
@@ -281,6 +384,15 @@ SPECIAL: dict[tuple[str, str], Callable[[Parameters, Place], Pairs]] = {
     ),
     ("dynamodb", "TransactGetItems"): _dynamodb_transaction,
     ("dynamodb", "TransactWriteItems"): _dynamodb_transaction,
+    ("events", "DeleteRule"): _events_rule("events:DeleteRule", "Name"),
+    ("events", "DescribeRule"): _events_rule("events:DescribeRule", "Name"),
+    ("events", "DisableRule"): _events_rule("events:DisableRule", "Name"),
+    ("events", "EnableRule"): _events_rule("events:EnableRule", "Name"),
+    ("events", "ListTargetsByRule"): _events_rule("events:ListTargetsByRule", "Rule"),
+    ("events", "PutEvents"): _events_put,
+    ("events", "PutRule"): _events_rule("events:PutRule", "Name"),
+    ("events", "PutTargets"): _events_rule("events:PutTargets", "Rule"),
+    ("events", "RemoveTargets"): _events_rule("events:RemoveTargets", "Rule"),
     ("kms", "ReEncrypt"): _kms_reencrypt,
     ("s3", "CopyObject"): _s3_copy_object,
     ("s3", "CreateBucket"): _s3_create_bucket,
@@ -313,6 +425,11 @@ SPECIAL: dict[tuple[str, str], Callable[[Parameters, Place], Pairs]] = {
     ("s3", "UploadPartCopy"): _s3_upload_part_copy,
     ("secretsmanager", "BatchGetSecretValue"): _secrets_batch,
     ("sns", "Publish"): _sns_publish,
+    ("ssm", "AddTagsToResource"): _ssm_tags("ssm:AddTagsToResource"),
+    ("ssm", "ListTagsForResource"): _ssm_tags("ssm:ListTagsForResource"),
+    ("ssm", "RemoveTagsFromResource"): _ssm_tags("ssm:RemoveTagsFromResource"),
+    ("ssm", "SendCommand"): _ssm_send_command,
+    ("ssm", "StartSession"): _ssm_start_session,
     ("timestream-query", "Query"): _timestream_query,
 }
 """By botocore's service name and operation."""
