@@ -17,6 +17,7 @@ from gatekeep.aws.call import Call
 from gatekeep.errors import LimitError, PeerError, UnsupportedError
 from gatekeep.gateway.answer import Delivered, delivered_whole
 from gatekeep.http.messages import RequestHead, ResponseHead
+from gatekeep.identity.sts import container_fault
 from gatekeep.principal import Session
 
 if TYPE_CHECKING:
@@ -80,9 +81,14 @@ async def give_session(exchange: Exchange) -> None:
     head, door = exchange.head, exchange.gate.door
     if head.method == b"GET":
         role_name = head.path[len(_CREDENTIALS_PATH) + 1 :].decode("ascii", "replace")
-        body, session = await door.container_credentials(
-            head.get(b"authorization"), role_name=role_name
-        )
+        try:
+            body, session = await door.container_credentials(
+                head.get(b"authorization"), role_name=role_name
+            )
+        except PeerError as error:
+            # Clients of this door parse a JSON of its own, and know no AWS shapes.
+            _send(exchange, error.status, b"application/json", container_fault(error))
+            return
         await _answer_session(exchange, session, body, "container")
         return
     form = await _read_form(exchange)
@@ -120,10 +126,7 @@ async def _answer_session(
             expires_at_s=session.expires_at_s,
         )
     )
-    content_type = b"text/xml" if door == "sts" else b"application/json"
-    exchange.client.send_whole(
-        _own_head(content_type, body, exchange.id), body, method=exchange.head.method
-    )
+    _send(exchange, 200, b"text/xml" if door == "sts" else b"application/json", body)
 
 
 async def _read_form(exchange: Exchange) -> dict[str, str]:
@@ -170,9 +173,7 @@ async def say_who_you_are(exchange: Exchange) -> None:
     await exchange.intent
     delivered: Delivered = delivered_whole(200, body)
     await exchange.record_outcome(delivered, b"text/xml")
-    exchange.client.send_whole(
-        _own_head(b"text/xml", body, exchange.id), body, method=exchange.head.method
-    )
+    _send(exchange, 200, b"text/xml", body)
 
 
 def refuse_credential_operations(call: Call) -> None:
@@ -190,12 +191,12 @@ def refuse_credential_operations(call: Call) -> None:
             )
 
 
-def _own_head(content_type: bytes, body: bytes, exchange_id: str) -> ResponseHead:
-    return ResponseHead(
-        200,
-        [
-            (b"content-type", content_type),
-            (b"content-length", b"%d" % len(body)),
-            (b"x-amzn-requestid", exchange_id.encode()),
-        ],
+def _send(exchange: Exchange, status: int, content_type: bytes, body: bytes) -> None:
+    fields = [
+        (b"content-type", content_type),
+        (b"content-length", b"%d" % len(body)),
+        (b"x-amzn-requestid", exchange.id.encode()),
+    ]
+    exchange.client.send_whole(
+        ResponseHead(status, fields), body, method=exchange.head.method
     )

@@ -42,7 +42,7 @@ def gateway(
 ) -> Iterator[Stand]:
     """A running gateway in front of the scripted upstream.
 
-    A module's ``POLICIES`` and ``EXTRA`` (settings) are taken when it has them.
+    A module's ``POLICIES``, ``EXTRA`` and ``GATEWAY`` (settings) are taken when it has them.
     Role assumption is off: these tests are about the gateway, not about STS.
     """
     stand = Stand(
@@ -51,6 +51,7 @@ def gateway(
         issuer,
         getattr(request.module, "POLICIES", PERMIT_ALL),
         extra=getattr(request.module, "EXTRA", ""),
+        gateway=getattr(request.module, "GATEWAY", ""),
         assume=False,
     )
     stand.write()

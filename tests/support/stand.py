@@ -89,6 +89,9 @@ class Stand:
     issuer: Issuer
     policies: str
     extra: str = ""
+    """More tables for the settings."""
+    gateway: str = ""
+    """More keys for ``[gateway]``."""
     workers: int = 1
     assume: bool = True
     environment: dict[str, str] = field(default_factory=dict)
@@ -112,6 +115,7 @@ listen = "127.0.0.1:{self.port}"
 hostnames = ["localhost", "127.0.0.1"]
 workers = {self.workers}
 state_directory = "state"
+{self.gateway}
 [tls]
 certificate = "server.pem"
 private_key = "server.key"
