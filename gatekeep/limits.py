@@ -164,6 +164,10 @@ silent socket after 60 s, AWS says to stay under 20 s (aws-wire section 6)."""
 SIGNATURE_SKEW_S = 300
 """How far ``X-Amz-Date`` may be from our clock. AWS allows 5 minutes (S3: 15)."""
 
+SIGNED_HEADERS_BYTES_MAX = 4 * KIB
+"""A ``SignedHeaders`` list; those in use are kept worked out. `HEAD_FIELDS_MAX`
+names of 30 characters fit."""
+
 SIGNING_KEYS_MAX = 64
 """Derived SigV4 keys that one session or one set of credentials keeps: a client
 names the scope, so it could make any number. An agent uses a few services."""
