@@ -12,6 +12,7 @@ import hmac
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from gatekeep.errors import OperatorError
 
@@ -126,7 +127,7 @@ class Session:
     """The ticket that the justification names; empty when none."""
     grant: str = ""
     """Id of the grant the session runs under; empty when none."""
-    signing_keys: dict[tuple[str, str, str], bytes] = field(
+    signing_keys: dict[tuple[str, str, str], Any] = field(
         default_factory=dict, compare=False, repr=False
     )
     """Derived SigV4 keys by (date, region, service); a cache, owned by SigV4."""
