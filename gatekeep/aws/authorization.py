@@ -20,6 +20,7 @@ from urllib.parse import unquote_to_bytes
 from gatekeep.aws.canonical import S3_FAMILY, SignedNames, signed_names
 from gatekeep.errors import AuthenticationError
 from gatekeep.http.messages import RequestHead
+from gatekeep.limits import SIGNED_HEADERS_BYTES_MAX
 
 EMPTY_SHA256 = sha256(b"").hexdigest()
 """The hash of no body."""
@@ -244,6 +245,8 @@ def _payload(content_sha256: str) -> PayloadMode:
 
 
 def _names(listed: bytes) -> SignedNames:
+    if len(listed) > SIGNED_HEADERS_BYTES_MAX:
+        _refuse_incomplete("too many signed headers")
     try:
         signed = signed_names(listed)
     except ValueError as error:
@@ -272,6 +275,8 @@ def _moment(value: bytes) -> tuple[str, int]:
         ValueError, TypeError, OverflowError: it is neither.
     """
     text = value.decode("ascii")
+    if len(text) > 40:
+        raise ValueError("too long for a date")
     if len(text) == 16 and text[8] == "T":
         return text, calendar.timegm(time.strptime(text, "%Y%m%dT%H%M%SZ"))
     moment = email.utils.parsedate_to_datetime(text).utctimetuple()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 from gatekeep.principal import Secret
 
@@ -18,7 +19,7 @@ class UpstreamCredentials:
     """Present for temporary credentials; sent as ``X-Amz-Security-Token``."""
     expires_at_s: float = math.inf
     """When AWS stops accepting them, seconds since 1970; infinite for a user's."""
-    signing_keys: dict[tuple[str, str, str], bytes] = field(
+    signing_keys: dict[tuple[str, str, str], Any] = field(
         default_factory=dict, compare=False, repr=False
     )
     """Derived SigV4 keys by (date, region, service); a cache, owned by SigV4."""

@@ -63,9 +63,8 @@ class EventChain:
             f"{sha256(encode_header(date)).hexdigest()}\n{sha256(payload).hexdigest()}"
         )
         key = signing_key(self._holder, day, self._region, self._service)
-        signature = hmac.digest(key, text.encode(), "sha256")
-        self._previous = signature.hex()
-        return signature
+        self._previous = key.sign(text.encode())
+        return bytes.fromhex(self._previous)
 
 
 class SignedEvents:

@@ -6,10 +6,10 @@ in multiple chunks", Amazon S3 API Reference.
 
 from __future__ import annotations
 
-import hmac
 from hashlib import sha256
 
 from gatekeep.aws.authorization import EMPTY_SHA256
+from gatekeep.aws.signing_keys import SigningKey
 
 
 class SignatureChain:
@@ -18,17 +18,17 @@ class SignatureChain:
     __slots__ = ("_amz_date", "_key", "_scope", "previous")
 
     def __init__(
-        self, signing_key: bytes, *, scope: str, amz_date: str, seed: str
+        self, key: SigningKey, *, scope: str, amz_date: str, seed: str
     ) -> None:
         """Start at the signature of the head.
 
         Args:
-            signing_key: derived for the scope.
+            key: derived for the scope.
             scope: ``date/region/service/aws4_request``.
             amz_date: when the head was signed.
             seed: the head's signature, hex.
         """
-        self._key = signing_key
+        self._key = key
         self._scope = scope
         self._amz_date = amz_date
         self.previous = seed
@@ -45,5 +45,5 @@ class SignatureChain:
         text = (
             f"{algorithm}\n{self._amz_date}\n{self._scope}\n{self.previous}\n{hashes}"
         )
-        self.previous = hmac.digest(self._key, text.encode(), "sha256").hex()
+        self.previous = self._key.sign(text.encode())
         return self.previous

@@ -20,7 +20,7 @@ from gatekeep.aws.authorization import (
 from gatekeep.aws.canonical import canonical_fields, canonical_request
 from gatekeep.aws.signature_chain import SignatureChain
 from gatekeep.aws.signer import Signer
-from gatekeep.aws.signing_keys import amz_date_of, signature_of, signing_key
+from gatekeep.aws.signing_keys import SigningKey, amz_date_of, signature_of, signing_key
 from gatekeep.errors import AuthenticationError
 from gatekeep.http.messages import RequestHead
 from gatekeep.limits import SIGNATURE_SKEW_S
@@ -42,7 +42,7 @@ class Verified(NamedTuple):
 
     session: Session
     authorization: Authorization
-    signing_key: bytes
+    signing_key: SigningKey
 
     def __repr__(self) -> str:
         return f"Verified({self.session.id}, {self.authorization!r})"
