@@ -25,6 +25,7 @@ import cedarpy
 from gatekeep import limits
 from gatekeep.aws.call import Call, Need
 from gatekeep.clock import SYSTEM_CLOCK, Clock
+from gatekeep.errors import OperatorError
 from gatekeep.policy.cache import DecisionCache
 from gatekeep.policy.decision import (
     NO_OBLIGATIONS,
@@ -105,6 +106,8 @@ class PolicyEngine:
             limits.DECISIONS_IN_MEMORY_MAX, settings.policy.cache_entries_max
         )
         self._texts = read_files(self._directory)
+        self._unreadable = ""
+        """Why the files could not be read when that was last told."""
         self._take(self._compile())
         self._cache: DecisionCache | None = None
         if settings.policy.cache_entries_max:
@@ -126,7 +129,14 @@ class PolicyEngine:
             OperatorError: the changed files are wrong, or cannot be read; the last
                 good set stays in force. Raised once for each change.
         """
-        texts = read_files(self._directory)
+        try:
+            texts = read_files(self._directory)
+        except OperatorError as error:
+            if error.message == self._unreadable:
+                return False
+            self._unreadable = error.message
+            raise
+        self._unreadable = ""
         if texts == self._texts:
             return False
         self._texts = texts

@@ -6,6 +6,7 @@ them, so its diagnostics name policies as their authors do.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib.metadata
 import json
@@ -28,6 +29,8 @@ OBLIGATIONS = ("mask", "approve", "justify", "capture", "block_on")
 """Annotations that a permit may carry beside its ``@id``."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+_NEVER_APPLIES = "unable to find an applicable action"
 
 _FORMAT = 1
 """Counted up when the same policies and request may give another decision."""
@@ -99,7 +102,11 @@ def compile_policies(
     schema = cedarpy.Schema.from_json_str(vocabulary.schema(mentioned_actions))
     for each in parsed.values():
         problems = cedarpy.validate_policies(each.source.text, schema).errors
-        errors.extend(_place(each.source, problem.error) for problem in problems)
+        messages = [problem.error for problem in problems]
+        if len(messages) > 1:
+            # What is wrong with the scope is said; that it never applies follows.
+            messages = [text for text in messages if _NEVER_APPLIES not in text]
+        errors.extend(_place(each.source, text) for text in messages)
     if errors:
         raise OperatorError("policy.text", "\n".join(errors))
     read = {name for each in parsed.values() for name in each.context}
@@ -130,7 +137,8 @@ def compile_policies(
 
 def _place(source: PolicyText, message: str) -> str:
     message = message.removeprefix("for policy `policy0`, ")
-    return f"{source.path}:{source.line_of(message)}: {message}"
+    line = source.line_of(message)
+    return f"{source.path}:{line}: {' '.join(message.split())}"
 
 
 def _version(parsed: Mapping[str, _Parsed], labels: Labels) -> str:
@@ -228,17 +236,22 @@ def _context_attributes(node: object) -> Iterator[str]:
     """Yield the attributes of the context that a policy's nodes read.
 
     Raises:
-        ValueError: a ``has`` asks for an attribute that no request has. Cedar's
-            validator lets it pass, as always false, and a misspelt ``has`` in an
+        ValueError: an attribute of a request's parts that no request has. Cedar's
+            validator lets a ``has`` pass, as always false, and a misspelt one in an
             ``unless`` would then permit everything.
     """
     match node:
-        case pst.GetAttr(base=pst.Var(name="context"), attr=attribute):
-            yield attribute
-            return
-        case pst.HasAttr(base=pst.Var(name=variable), attrs=(attribute, *_)):
-            if attribute not in ATTRIBUTES[variable]:
-                raise ValueError(f"attribute `{attribute}` in {variable} not found")
+        case (
+            pst.GetAttr(base=pst.Var(name=variable), attr=attribute)
+            | pst.HasAttr(base=pst.Var(name=variable), attrs=(attribute, *_))
+        ):
+            known = ATTRIBUTES[variable]
+            if attribute not in known:
+                near = difflib.get_close_matches(attribute, known, n=1)
+                meant = f"; did you mean `{near[0]}`" if near else ""
+                raise ValueError(
+                    f"attribute `{attribute}` in {variable} not found{meant}"
+                )
             if variable == "context":
                 yield attribute
             return

@@ -225,14 +225,14 @@ class _Reader:
 
     def _read_partiql(self, words: Sequence[str]) -> bool:
         """PartiQL of DynamoDB and S3 Select: one verb, and tables by position."""
-        understood = words[0] in _PARTIQL_HEADS
+        named = 0
         for before, name in itertools.pairwise(words):
             if before in ("FROM", "INTO") or (before == words[0] == "UPDATE"):
-                if name[0] == '"' or name[0].isalpha() or name[0] == "_":
-                    self._add_table([name.strip('"')])
-                else:
-                    understood = False
-        return understood
+                if name[0] != '"' and not name[0].isalpha():
+                    return False
+                self._add_table([name.strip('"')])
+                named += 1
+        return named > 0 and words[0] in _PARTIQL_HEADS
 
     def _add_table(self, parts: Iterable[str]) -> None:
         names = [part.lower() for part in parts if part]
