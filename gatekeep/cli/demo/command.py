@@ -113,25 +113,36 @@ _GATEWAY_CREDENTIALS = {
 
 
 def _tell_how_to_go_on(place: Place, console: Console) -> None:
-    lines = [
-        f"export {name}={shlex.quote(value)}"
-        for name, value in place.agent_environment.items()
+    """Print what an agent of the reader's own needs, and its reviewer."""
+    agent = [
+        "unset AWS_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN",
+        *_exports(place.agent_environment),
     ]
-    lines += [
-        "unset AWS_PROFILE AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"
+    installed = Path(sys.executable).with_name("gatekeep")
+    words = (
+        [str(installed)]
+        if installed.exists()
+        else [sys.executable, "-m", "gatekeep.cli.main"]
+    )
+    gatekeep = shlex.join(words)
+    reviewer = [
+        *_exports(
+            {
+                "GATEKEEP_CONFIG": str(place.config),
+                "GATEKEEP_TOKEN_FILE": str(place.token_file(REVIEWER)),
+            }
+        ),
+        f"{gatekeep} access list",
+        f"{gatekeep} access approve ID",
     ]
-    gatekeep = shlex.quote(str(Path(sys.argv[0]).resolve()))
-    config = shlex.quote(str(place.config))
-    token = shlex.quote(str(place.token_file(REVIEWER)))
-    console.print(
-        "\nEverything still runs. For an agent of your own, in its terminal:\n"
-    )
-    console.print("\n".join(lines), style="cyan", soft_wrap=True)
-    console.print("\nFor its reviewer, in another:\n")
-    console.print(
-        f"export GATEKEEP_CONFIG={config}\nexport GATEKEEP_TOKEN_FILE={token}\n"
-        f"{gatekeep} access list\n{gatekeep} access approve ID",
-        style="cyan",
-        soft_wrap=True,
-    )
+    for title, lines in (
+        ("Everything still runs. For an agent of your own, in its terminal:", agent),
+        ("For its reviewer, in another:", reviewer),
+    ):
+        console.print(f"\n{title}\n")
+        console.print(Text("\n".join(lines), "cyan"), soft_wrap=True)
     console.print("\nCtrl-C ends it and removes everything.")
+
+
+def _exports(variables: dict[str, str]) -> list[str]:
+    return [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
