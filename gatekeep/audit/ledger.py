@@ -87,6 +87,9 @@ class Ledger:
         self._arrived: list[tuple[_WorkerConnection, int, list[Item]]] = []
         self._connections: set[_WorkerConnection] = set()
         self._next_reopen_s = 0.0
+        self._refusing = ""
+        """Code of the refusal that was logged last; empty while all is well."""
+        self._failure: GatekeepError | None = None
 
     async def serve(self, socket_path: Path, ready_fd: int | None = None) -> None:
         """Serve until SIGTERM; then commit and answer what has arrived.
@@ -97,7 +100,7 @@ class Ledger:
         """
         self._loop = asyncio.get_running_loop()
         self._stop = self._loop.create_future()
-        self._loop.add_signal_handler(signal.SIGTERM, self._end, None)
+        self._loop.add_signal_handler(signal.SIGTERM, self._end)
         server = await self._loop.create_unix_server(
             lambda: _WorkerConnection(self), sock=_listen(socket_path)
         )
@@ -114,6 +117,8 @@ class Ledger:
             server.close()
             for connection in list(self._connections):
                 connection.close()
+        if self._failure is not None:
+            raise self._failure
         log.info("ledger stopped", entries=self._writer.tail.size)
 
     def submit(
@@ -135,19 +140,31 @@ class Ledger:
     def _commit(self) -> None:
         """Make durable what has arrived and answer every batch of it."""
         batches, self._arrived = self._arrived, []
+        if self._failure is not None:
+            return
         try:
             self._reopen_if_failed()
             items = [item for _, _, items in batches for item in items]
             index, hashes = self._writer.append(items, now_ns=self._clock.now_ns())
         except UnavailableError as error:
-            log.error("not recorded", code=error.code, reason=error.message)
+            if self._refusing != error.code:
+                self._refusing = error.code
+                log.error("refusing records", code=error.code, reason=error.message)
             for connection, number, _ in batches:
                 connection.answer((number, error.code, error.message))
             return
-        except Exception as error:
-            # Whatever it is, what is durable is in doubt now.
+        except GatekeepError as error:
             self._end(error)
             return
+        except Exception as error:
+            # Whatever it is, what is durable is in doubt now.
+            fatal = FatalError("audit.ledger", f"the ledger failed: {error!r}")
+            fatal.__cause__ = error
+            self._end(fatal)
+            return
+        if self._refusing:
+            self._refusing = ""
+            log.info("recording again", entries=self._writer.tail.size)
         place = 0
         for connection, number, items in batches:
             after = place + len(items)
@@ -163,17 +180,10 @@ class Ledger:
         self._next_reopen_s = now_s + LEDGER_REOPEN_S
         self._writer.reopen()
 
-    def _end(self, error: Exception | None) -> None:
-        if self._stop.done():
-            return
-        if error is None:
+    def _end(self, failure: GatekeepError | None = None) -> None:
+        self._failure = self._failure or failure
+        if not self._stop.done():
             self._stop.set_result(None)
-        elif isinstance(error, GatekeepError):
-            self._stop.set_exception(error)
-        else:
-            fatal = FatalError("audit.ledger", f"the ledger failed: {error!r}")
-            fatal.__cause__ = error
-            self._stop.set_exception(fatal)
 
 
 class _WorkerConnection(asyncio.Protocol):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.disk import tiny_disk  # noqa: F401
+from tests.support.disk import failing_syncs, tiny_disk  # noqa: F401
 from tests.support.ledger import LedgerProcess
 
 

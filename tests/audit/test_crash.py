@@ -12,12 +12,15 @@ KILLS = int(os.environ.get("GATEKEEP_TEST_KILLS", "8"))
 """Each takes about half a second."""
 
 
-def test_a_ledger_killed_at_random_points_loses_no_acknowledged_record(ledger):
+def test_a_ledger_killed_at_random_points_loses_no_acknowledged_record(
+    tmp_path, make_ledger
+):
     """Workers append all the time; the ledger is killed and started again.
 
     In the end every receipt that was given names an entry of that hash and
     exchange, and the whole log holds. Each start verifies the log's end by itself.
     """
+    ledger = make_ledger(tmp_path, map_bytes=1 << 34).start()
     chosen = random.Random(KILLS)
     acknowledged = {}
 
@@ -46,7 +49,7 @@ def test_a_ledger_killed_at_random_points_loses_no_acknowledged_record(ledger):
         workers = [asyncio.create_task(worker(f"w{n}", until)) for n in range(6)]
         for _ in range(KILLS):
             target = len(acknowledged) + chosen.randrange(1, 60)
-            while len(acknowledged) < target:  # noqa: ASYNC110  # each turn brings some
+            while len(acknowledged) < target:  # each turn brings some
                 await asyncio.sleep(0)
             # Somewhere within a commit, which takes about a millisecond.
             await asyncio.sleep(chosen.random() * 0.003)

@@ -349,6 +349,31 @@ class TestCannotStore:
         with pytest.raises(RuntimeError, match="Read-only file system"):
             ledger.start()
 
+    def test_a_commit_that_fails_ends_the_ledger_and_nothing_acknowledged_is_lost(
+        self, tmp_path, make_ledger, failing_syncs
+    ):
+        ledger = make_ledger(tmp_path).start(*failing_syncs(30))
+
+        async def story():
+            client = await connected(ledger)
+            acknowledged = []
+            with pytest.raises(UnavailableError) as gone:  # noqa: PT012
+                while True:
+                    acknowledged.append(await client.append(make.event()))
+            assert gone.value.code == "audit.ledger_gone"
+            await client.close()
+            return acknowledged
+
+        acknowledged = run(story())
+        code, said = ledger.wait()
+        assert code != 0
+        assert said.startswith("store.commit: ")
+        ledger.start()
+        with ledger.reader() as reader:
+            hashes = [each.hash for each in reader.records()]
+        assert hashes == [each.hash for each in acknowledged]
+        ledger.verify()
+
 
 async def fill(ledger):
     """Append until thirty in a row are refused; the receipts, and a refusal.

@@ -1,3 +1,3 @@
 """Fixtures of the store's tests."""
 
-from tests.support.disk import tiny_disk  # noqa: F401
+from tests.support.disk import failing_syncs, tiny_disk  # noqa: F401

@@ -237,16 +237,10 @@ def test_slots_of_dead_readers_are_freed_at_open(tmp_path):
         alive.stdin.close()
 
 
-def test_a_commit_whose_sync_fails_is_fatal_and_no_later_one_is_tried(tmp_path):
-    """The kernel marks pages clean after a failed sync: going on would lose them.
-
-    strace makes every fdatasync from the third commit on fail with EIO.
-    """
-    tracer = ["strace", "-qq", "-o", str(tmp_path / "trace"), "-e", "trace=fdatasync"]
-    try:
-        subprocess.run([*tracer, "true"], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("strace is not there or not permitted")
+def test_a_commit_whose_sync_fails_is_fatal_and_no_later_one_is_tried(
+    tmp_path, failing_syncs
+):
+    """The kernel marks pages clean after a failed sync: going on would lose them."""
     code = f"""
         from gatekeep.errors import FatalError
         store = Environment(Path({str(tmp_path / "store")!r}), map_bytes={MAP_BYTES},
@@ -259,8 +253,7 @@ def test_a_commit_whose_sync_fails_is_fatal_and_no_later_one_is_tried(tmp_path):
                 print(error.code, store.failed, store.get("one", b"first"))
         """
     # Making the environment commits once for its one database.
-    inject = ["-e", "inject=fdatasync:error=EIO:when=3+"]
-    with start_python(code, *tracer, *inject) as process:
+    with start_python(code, *failing_syncs(3)) as process:
         output = process.stdout.read().decode().splitlines()
     assert output == ["store.commit True b''"] * 2
     with open_store(tmp_path / "store", databases=("one",)) as environment:

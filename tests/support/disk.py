@@ -1,4 +1,4 @@
-"""A real filesystem of 2 MiB that a test may fill or make read-only."""
+"""Disks that fail: a real filesystem of 2 MiB, and system calls that say EIO."""
 
 import subprocess
 
@@ -19,3 +19,15 @@ def tiny_disk(tmp_path):
         pytest.skip("mounting a small filesystem is not permitted here")
     yield place
     subprocess.run(["umount", "-l", place], check=True)
+
+
+@pytest.fixture
+def failing_syncs(tmp_path):
+    """Gives the command that makes every ``fdatasync`` from the nth on fail."""
+    tracer = ["strace", "-f", "-qq", "-o", str(tmp_path / "trace")]
+    tracer += ["-e", "trace=fdatasync"]
+    try:
+        subprocess.run([*tracer, "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("strace is not there or not permitted")
+    return lambda first: [*tracer, "-e", f"inject=fdatasync:error=EIO:when={first}+"]

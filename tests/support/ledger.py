@@ -65,15 +65,15 @@ class LedgerProcess:
         self.log_path = self.settings.state_path("audit")
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> "LedgerProcess":
-        """Start it; returns when workers can connect.
+    def start(self, *before: str) -> "LedgerProcess":
+        """Start it, after the words of another command; returns when it is ready.
 
         Raises:
             RuntimeError: with what it said, when it ended instead.
         """
         ready, written = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _RUN, self.config, str(written)],
+            [*before, sys.executable, "-c", _RUN, self.config, str(written)],
             pass_fds=[written],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
