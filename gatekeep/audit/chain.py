@@ -31,7 +31,7 @@ class Entry:
     previous_hash: bytes
     received_at_ns: int
     payload: bytes
-    """The bytes of a record; `record.parse_record` reads them."""
+    """The bytes of a record; `codec.parse_record` reads them."""
 
 
 def genesis_hash(origin: str) -> bytes:

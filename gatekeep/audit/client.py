@@ -15,7 +15,8 @@ from typing import NamedTuple, cast
 
 import structlog
 
-from gatekeep.audit.record import Receipt, Record, encode_record
+from gatekeep.audit.codec import encode_record
+from gatekeep.audit.record import Receipt, Record
 from gatekeep.audit.wire import FrameReader, encode_frame
 from gatekeep.audit.writer import Item, principal_key
 from gatekeep.errors import FramingError, UnavailableError

@@ -15,13 +15,8 @@ from typing import Self
 
 from gatekeep.audit.canonical import unpack
 from gatekeep.audit.chain import HASH_BYTES, parse_entry
-from gatekeep.audit.record import (
-    HoldRequested,
-    Intent,
-    Record,
-    Refusal,
-    parse_record,
-)
+from gatekeep.audit.codec import parse_record
+from gatekeep.audit.record import HoldRequested, Intent, Record, Refusal
 from gatekeep.audit.writer import (
     DATABASES,
     Tail,

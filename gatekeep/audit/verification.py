@@ -14,8 +14,8 @@ from typing import BinaryIO
 
 from gatekeep import verify
 from gatekeep.audit.chain import HASH_BYTES, parse_entry
+from gatekeep.audit.codec import parse_record
 from gatekeep.audit.log import LogReader, stored_body
-from gatekeep.audit.record import parse_record
 from gatekeep.audit.writer import (
     DATABASES,
     index_key,

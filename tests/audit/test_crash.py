@@ -58,7 +58,7 @@ def test_a_ledger_killed_at_random_points_loses_no_acknowledged_record(
         until.set_result(None)
         await asyncio.gather(*workers)
 
-    asyncio.run(asyncio.wait_for(story(), 30 + KILLS))
+    asyncio.run(asyncio.wait_for(story(), 60 + 3 * KILLS))
     assert ledger.stop() == 0
     summary = ledger.verify()
     assert summary.entries >= len(acknowledged) > KILLS

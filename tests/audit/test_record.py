@@ -11,14 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gatekeep import limits, verify
-from gatekeep.audit.record import (
-    KINDS,
-    Intent,
-    Outcome,
-    capture,
-    encode_record,
-    parse_record,
-)
+from gatekeep.audit.codec import encode_record, parse_record
+from gatekeep.audit.record import KINDS, Intent, Outcome, capture
 from gatekeep.errors import LimitError, VerificationError
 from tests.support import audit_log as make
 

@@ -11,7 +11,7 @@ import pytest
 
 from gatekeep.audit.canonical import pack
 from gatekeep.audit.chain import encode_entry, entry_hash, genesis_hash, parse_entry
-from gatekeep.audit.record import encode_record, parse_record
+from gatekeep.audit.codec import encode_record, parse_record
 from gatekeep.audit.verification import verify_log
 from gatekeep.audit.writer import DATABASES, index_key, principal_key
 from gatekeep.errors import VerificationError

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from gatekeep.audit.codec import encode_record
 from gatekeep.audit.record import (
     Approval,
     Capture,
@@ -13,7 +14,6 @@ from gatekeep.audit.record import (
     Refusal,
     SessionIssued,
     capture,
-    encode_record,
 )
 from gatekeep.audit.writer import Item, LogWriter, principal_key
 
