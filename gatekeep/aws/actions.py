@@ -88,6 +88,8 @@ def _given_arns(resources: list[Any], parameters: Mapping[str, Any]) -> list[str
     found: dict[str, None] = {}
     for _, sources, _, _ in resources:
         for path in (path for paths in sources for path in paths):
+            if path[0] == "~":
+                continue
             for value in look_up(parameters, path[1:] if path[0] == "=" else path):
                 if value.startswith("arn:"):
                     found[value] = None

@@ -132,6 +132,11 @@ def _elements(value: Any) -> Iterable[Any]:
     return value.values() if isinstance(value, Mapping) else ()
 
 
+_MARKERS = ("=", "~")
+"""First in a path: the parameter counts only where it holds a whole ARN. ``=`` is a
+parameter for the resource of the call, ``~`` one for anything."""
+
+
 class Filled(NamedTuple):
     """What the parameters of a call say about one resource type."""
 
@@ -147,10 +152,10 @@ def fill(resource: list[Any], parameters: Mapping[str, Any], place: Place) -> Fi
     """The ARNs of one resource type that the parameters name.
 
     Args:
-        resource: ``[parts, sources, required, each]``: a compiled template; for each
-            variable the paths of the parameters that may hold it, where ``=`` first
-            means only a whole ARN counts; and the path of a list of structures of
-            which each names a resource, or nothing.
+        resource: ``[parts, sources, required, each]``: a compiled template; for
+            each variable the paths of the parameters that may hold it (`_MARKERS`); and
+            the path of a list of structures of which each names a resource, or
+            nothing.
         parameters: of the call.
         place: of the call.
 
@@ -189,8 +194,8 @@ def _within(sources: list[list[list[str]]], each: list[str]) -> list[list[list[s
         [
             ["own", *path[depth:]]
             if path[:depth] == each
-            else ["=", "whole", *path[1:]]
-            if path[0] == "="
+            else [path[0], "whole", *path[1:]]
+            if path[0] in _MARKERS
             else ["whole", *path]
             for path in paths
         ]
@@ -210,14 +215,14 @@ def _fill_one(
     for paths in sources:
         values: list[str] = []
         for path in paths:
-            only_arns = path[0] == "="
-            for value in look_up(parameters, path[1:] if only_arns else path):
+            marker = path[0] if path[0] in _MARKERS else ""
+            for value in look_up(parameters, path[1:] if marker else path):
                 if value.startswith("arn:"):
                     if matches(parts, value):
                         arns.append(value)
-                    else:
+                    elif marker != "~":
                         foreign = True
-                elif not only_arns:
+                elif not marker:
                     values.append(value)
         columns.append(values)
     named = any(columns)

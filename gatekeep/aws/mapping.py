@@ -416,6 +416,7 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
         "KeyPairName": ("KeyName",),
         "placement-group PlacementGroupName": ("GroupName",),
     },
+    "ecs": {"TaskDefinitionFamilyName": ("family",)},
     "iam": {
         "OidcProviderName": ("OpenIDConnectProviderArn",),
         "MfaTokenIdWithPath": ("SerialNumber", "VirtualMFADeviceName"),
@@ -447,6 +448,7 @@ ALIASES: dict[str, dict[str, tuple[str, ...]]] = {
 
 def aliases(prefix: str, kind: str, variable: str) -> tuple[str, ...] | None:
     """Parameters that hold a variable of a resource type; None: find them by name."""
+    kind = kind.lower()
     if prefix == "rds" and kind in _RDS:
         return _RDS[kind]
     table = ALIASES.get(prefix, {})

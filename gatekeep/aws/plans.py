@@ -235,20 +235,28 @@ def _sources(
     for position, variable in enumerate(variables):
         main = position == len(variables) - 1
         scored = [
-            (_score(prefix, kind, variable, main, noun, path, name), path)
+            (_score(prefix, kind, variable, main, noun, path, name), path, name)
             for path, name in members
         ]
-        best = max((score for score, _ in scored), default=0)
+        best = max((score for score, _, _ in scored), default=0)
         # A resource may go by its name or its ARN: StreamName, StreamARN.
         least = _SURE if best >= _SURE else max(best, 1)
-        sources.append(
-            [
-                ["=", *path] if score == _ARN_ONLY else path
-                for score, path in scored
-                if score >= least
+        paths = [path for score, path, _ in scored if score >= least]
+        if main:
+            paths += [
+                [_arn_marker(name), *path]
+                for score, path, name in scored
+                if score < least and len(path) == 1 and _arn_marker(name)
             ]
-        )
+        sources.append(paths)
     return sources
+
+
+def _arn_marker(name: str) -> str:
+    """How a parameter counts that only a whole ARN in it would make a source."""
+    if _stem(name) in _GENERIC:
+        return "="
+    return "~" if _plain(name).endswith(("arn", "arns")) else ""
 
 
 def _each(sources: list[list[list[str]]]) -> list[str]:
@@ -266,8 +274,6 @@ def _each(sources: list[list[list[str]]]) -> list[str]:
 
 _SURE = 43
 """A parameter of the call itself, by the variable's or the type's own name."""
-
-_ARN_ONLY = 1
 
 
 def _score(
@@ -293,10 +299,4 @@ def _score(
         return bonus + 3
     if main and stem not in _GENERIC and stem == _stem(kind):
         return bonus + 3
-    if not main or not shallow:
-        return 0
-    if stem == "" and noun == _stem(kind):
-        return bonus + 2
-    if _plain(name).endswith(("arn", "arns")) and stem in _GENERIC:
-        return _ARN_ONLY
-    return 0
+    return bonus + 2 if main and shallow and stem == "" and noun == _stem(kind) else 0

@@ -1,214 +1,23 @@
 """Operations whose needs follow from the values of their parameters.
 
-Each function gives pairs of IAM action and resource ARN. Sources: "Actions,
-resources, and condition keys" of the service and its API reference.
+Sources: "Actions, resources, and condition keys" of the service and its API
+reference.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 from gatekeep.aws.arns import UNKNOWN, Place, look_up
-from gatekeep.aws.partiql import statement_target
-from gatekeep.aws.readers import refuse
-
-Pairs = Iterator[tuple[str, str]]
-"""IAM action and resource ARN."""
-
-Parameters = Mapping[str, Any]
+from gatekeep.aws.needs import Pairs, Parameters, Rule
+from gatekeep.aws.needs_dynamodb import DYNAMODB_RULES
+from gatekeep.aws.needs_s3 import S3_RULES
 
 
 def _texts(parameters: Parameters, *path: str) -> list[str]:
     return look_up(parameters, list(path))
-
-
-# --- S3 -------------------------------------------------------------------------
-
-
-def _bucket_arn(bucket: object, place: Place) -> str:
-    name = bucket if type(bucket) is str else UNKNOWN
-    return name if name.startswith("arn:") else f"arn:{place.partition}:s3:::{name}"
-
-
-def _object_arn(parameters: Parameters, place: Place) -> str:
-    key = parameters.get("Key", UNKNOWN)
-    return f"{_bucket_arn(parameters.get('Bucket'), place)}/{key}"
-
-
-def _versioned(
-    plain: str, versioned: str, *extra: tuple[str, str]
-) -> Callable[[Parameters, Place], Pairs]:
-    """An object operation that needs another action when it names a version.
-
-    ``extra`` are actions needed besides, each when the parameter it is with is set.
-    """
-
-    def needs(parameters: Parameters, place: Place) -> Pairs:
-        arn = _object_arn(parameters, place)
-        yield (versioned if parameters.get("VersionId") else plain), arn
-        for parameter, action in extra:
-            if parameters.get(parameter):
-                yield action, arn
-
-    return needs
-
-
-_PUT_EXTRAS = (
-    ("ACL", "s3:PutObjectAcl"),
-    ("GrantFullControl", "s3:PutObjectAcl"),
-    ("GrantRead", "s3:PutObjectAcl"),
-    ("GrantReadACP", "s3:PutObjectAcl"),
-    ("GrantWriteACP", "s3:PutObjectAcl"),
-    ("Tagging", "s3:PutObjectTagging"),
-    ("ObjectLockMode", "s3:PutObjectRetention"),
-    ("ObjectLockRetainUntilDate", "s3:PutObjectRetention"),
-    ("ObjectLockLegalHoldStatus", "s3:PutObjectLegalHold"),
-)
-"""What a write of an object needs besides, by the parameter that asks for it."""
-
-
-def _s3_put_object(parameters: Parameters, place: Place) -> Pairs:
-    arn = _object_arn(parameters, place)
-    yield "s3:PutObject", arn
-    for parameter, action in _PUT_EXTRAS:
-        if parameters.get(parameter):
-            yield action, arn
-
-
-def _copy_source(parameters: Parameters, place: Place) -> Pairs:
-    """What reading ``x-amz-copy-source`` needs: ``bucket/key?versionId=…`` or an ARN."""
-    source = parameters.get("CopySource")
-    if type(source) is not str:
-        refuse("a copy names no source")
-    path, _, version = source.partition("?versionId=")
-    path = unquote(path, errors="strict").lstrip("/")
-    if path.startswith("arn:"):
-        # arn:aws:s3:…:accesspoint/name/object/key is IAM's own form.
-        arn = path
-    else:
-        bucket, slash, key = path.partition("/")
-        if not (bucket and slash and key):
-            refuse("the source of a copy is no bucket and key")
-        arn = f"{_bucket_arn(bucket, place)}/{key}"
-    yield ("s3:GetObjectVersion" if version else "s3:GetObject"), arn
-
-
-def _s3_copy_object(parameters: Parameters, place: Place) -> Pairs:
-    yield from _copy_source(parameters, place)
-    yield from _s3_put_object(parameters, place)
-
-
-def _s3_upload_part_copy(parameters: Parameters, place: Place) -> Pairs:
-    yield from _copy_source(parameters, place)
-    yield "s3:PutObject", _object_arn(parameters, place)
-
-
-def _s3_delete_objects(parameters: Parameters, place: Place) -> Pairs:
-    bucket = _bucket_arn(parameters.get("Bucket"), place)
-    deletion = parameters.get("Delete")
-    objects = deletion.get("Objects", []) if isinstance(deletion, Mapping) else []
-    if not objects:
-        refuse("DeleteObjects names no object")
-    for entry in objects:
-        arn = f"{bucket}/{entry.get('Key', UNKNOWN)}"
-        version = entry.get("VersionId")
-        yield ("s3:DeleteObjectVersion" if version else "s3:DeleteObject"), arn
-        if parameters.get("BypassGovernanceRetention"):
-            yield "s3:BypassGovernanceRetention", arn
-
-
-def _s3_rename_object(parameters: Parameters, place: Place) -> Pairs:
-    source = parameters.get("RenameSource")
-    if type(source) is not str:
-        refuse("RenameObject names no source")
-    bucket = _bucket_arn(parameters.get("Bucket"), place)
-    key = unquote(source, errors="strict").lstrip("/")
-    name = f"{parameters.get('Bucket')}/"
-    arn = f"{bucket}/{key.removeprefix(name)}"
-    yield "s3:GetObject", arn
-    yield "s3:DeleteObject", arn
-    yield "s3:PutObject", _object_arn(parameters, place)
-
-
-def _s3_create_bucket(parameters: Parameters, place: Place) -> Pairs:
-    arn = _bucket_arn(parameters.get("Bucket"), place)
-    yield "s3:CreateBucket", arn
-    grants = ("ACL", "GrantFullControl", "GrantRead", "GrantReadACP", "GrantWrite",
-              "GrantWriteACP")  # fmt: skip
-    if any(parameters.get(name) for name in grants):
-        yield "s3:PutBucketAcl", arn
-    if parameters.get("ObjectLockEnabledForBucket"):
-        yield "s3:PutBucketObjectLockConfiguration", arn
-        yield "s3:PutBucketVersioning", arn
-    if parameters.get("ObjectOwnership"):
-        yield "s3:PutBucketOwnershipControls", arn
-
-
-_BYPASS = ("BypassGovernanceRetention", "s3:BypassGovernanceRetention")
-
-# --- DynamoDB -------------------------------------------------------------------
-
-
-def _table_arn(name: object, place: Place) -> str:
-    if type(name) is not str or not name:
-        return f"arn:{place.partition}:dynamodb:{place.region}:{place.account_id}:table/{UNKNOWN}"
-    if name.startswith("arn:"):
-        return name
-    return (
-        f"arn:{place.partition}:dynamodb:{place.region}:{place.account_id}:table/{name}"
-    )
-
-
-def _dynamodb_batch(action: str) -> Callable[[Parameters, Place], Pairs]:
-    def needs(parameters: Parameters, place: Place) -> Pairs:
-        tables = parameters.get("RequestItems")
-        if not tables:
-            refuse("the batch names no table")
-        for table in tables:
-            yield action, _table_arn(table, place)
-
-    return needs
-
-
-_TRANSACTION = {
-    "Get": "dynamodb:GetItem",
-    "Put": "dynamodb:PutItem",
-    "Update": "dynamodb:UpdateItem",
-    "Delete": "dynamodb:DeleteItem",
-    "ConditionCheck": "dynamodb:ConditionCheckItem",
-}
-
-
-def _dynamodb_transaction(parameters: Parameters, place: Place) -> Pairs:
-    items = parameters.get("TransactItems")
-    if not items:
-        refuse("the transaction holds no item")
-    for item in items:
-        if not item:
-            refuse("an item of the transaction is empty")
-        for kind, inner in item.items():
-            yield _TRANSACTION[kind], _table_arn(inner.get("TableName"), place)
-
-
-def _partiql(*path: str) -> Callable[[Parameters, Place], Pairs]:
-    def needs(parameters: Parameters, place: Place) -> Pairs:
-        statements = _texts(parameters, *path)
-        if not statements:
-            refuse("the call holds no PartiQL statement")
-        for statement in statements:
-            action, table, index = statement_target(statement)
-            arn = _table_arn(table, place)
-            yield action, arn
-            if index:
-                yield action, f"{arn}/index/{index}"
-
-    return needs
-
-
-# --- others ---------------------------------------------------------------------
 
 
 def _kms_reencrypt(parameters: Parameters, place: Place) -> Pairs:
@@ -287,7 +96,7 @@ def _bus_arn(bus: object, place: Place) -> str:
     )
 
 
-def _events_rule(action: str, parameter: str) -> Callable[[Parameters, Place], Pairs]:
+def _events_rule(action: str, parameter: str) -> Rule:
     """A rule by its name and the name or ARN of its bus; none is the default bus."""
 
     def needs(parameters: Parameters, place: Place) -> Pairs:
@@ -356,7 +165,7 @@ _SSM_TAGGED = {
 }
 
 
-def _ssm_tags(action: str) -> Callable[[Parameters, Place], Pairs]:
+def _ssm_tags(action: str) -> Rule:
     def needs(parameters: Parameters, place: Place) -> Pairs:
         kind = _SSM_TAGGED.get(str(parameters.get("ResourceType")))
         name = str(parameters.get("ResourceId", UNKNOWN))
@@ -374,16 +183,98 @@ def _ssm_tags(action: str) -> Callable[[Parameters, Place], Pairs]:
     return needs
 
 
-SPECIAL: dict[tuple[str, str], Callable[[Parameters, Place], Pairs]] = {
-    ("dynamodb", "BatchExecuteStatement"): _partiql("Statements", "*", "Statement"),
-    ("dynamodb", "BatchGetItem"): _dynamodb_batch("dynamodb:BatchGetItem"),
-    ("dynamodb", "BatchWriteItem"): _dynamodb_batch("dynamodb:BatchWriteItem"),
-    ("dynamodb", "ExecuteStatement"): _partiql("Statement"),
-    ("dynamodb", "ExecuteTransaction"): _partiql(
-        "TransactStatements", "*", "Statement"
-    ),
-    ("dynamodb", "TransactGetItems"): _dynamodb_transaction,
-    ("dynamodb", "TransactWriteItems"): _dynamodb_transaction,
+# --- Bedrock, SES, EC2 tags -------------------------------------------------------
+
+_PROFILE = re.compile(r"(us|us-gov|eu|apac|au|ca|jp|global|sa|me|af)\.")
+"""How the ids of cross-region inference profiles begin."""
+
+
+def _bedrock_model(action: str) -> Rule:
+    """A model by id or ARN; IAM lists every kind of thing a model may be."""
+
+    def needs(parameters: Parameters, place: Place) -> Pairs:
+        model = parameters.get("modelId")
+        base = f"arn:{place.partition}:bedrock:{place.region}"
+        if type(model) is not str:
+            yield action, f"{base}::foundation-model/{UNKNOWN}"
+        elif model.startswith("arn:"):
+            yield action, model
+        elif _PROFILE.match(model):
+            yield action, f"{base}:{place.account_id}:inference-profile/{model}"
+        else:
+            yield action, f"{base}::foundation-model/{model}"
+
+    return needs
+
+
+_ADDRESS = re.compile(r"(?:.*<)?\s*([^<>@\s]+@([^<>@\s]+?))\s*>?\s*")
+
+
+def _ses_send(action: str, sender: str, identity: str) -> Rule:
+    """Mail from an address: SES checks the address or its domain as the identity,
+    whichever it has verified, so both must be permitted.
+    """
+
+    def needs(parameters: Parameters, place: Place) -> Pairs:
+        base = f"arn:{place.partition}:ses:{place.region}:{place.account_id}:identity"
+        given = parameters.get(identity)
+        match = _ADDRESS.fullmatch(str(parameters.get(sender, "")))
+        if type(given) is str and given:
+            yield action, given
+        elif match is not None:
+            yield action, f"{base}/{match[1].lower()}"
+            yield action, f"{base}/{match[2].lower()}"
+        else:
+            yield action, f"{base}/{UNKNOWN}"
+
+    return needs
+
+
+_EC2_KINDS = {
+    "acl": "network-acl", "ami": "image", "cgw": "customer-gateway",
+    "dopt": "dhcp-options", "eipalloc": "elastic-ip", "eni": "network-interface",
+    "fl": "vpc-flow-log", "i": "instance", "igw": "internet-gateway", "key": "key-pair",
+    "lt": "launch-template", "nat": "natgateway", "pg": "placement-group",
+    "pl": "prefix-list", "rtb": "route-table", "sg": "security-group",
+    "sir": "spot-instances-request", "snap": "snapshot", "subnet": "subnet",
+    "tgw": "transit-gateway", "vgw": "vpn-gateway", "vol": "volume", "vpc": "vpc",
+    "vpce": "vpc-endpoint", "vpn": "vpn-connection",
+}  # fmt: skip
+"""What an EC2 id is, by what stands before its dash."""
+
+
+def _ec2_tags(action: str) -> Rule:
+    def needs(parameters: Parameters, place: Place) -> Pairs:
+        for name in _texts(parameters, "Resources") or [UNKNOWN]:
+            kind = _EC2_KINDS.get(name.partition("-")[0])
+            yield action, _ec2_arn(kind, name, place) if kind else "*"
+
+    return needs
+
+
+def _ec2_arn(kind: str, name: str, place: Place) -> str:
+    account = "" if kind in _WITHOUT_ACCOUNT else place.account_id
+    return f"arn:{place.partition}:ec2:{place.region}:{account}:{kind}/{name}"
+
+
+_WITHOUT_ACCOUNT = ("image", "snapshot", "fpga-image")
+"""EC2's resources whose ARNs name no account."""
+
+_INVOKE = _bedrock_model("bedrock:InvokeModel")
+_INVOKE_STREAM = _bedrock_model("bedrock:InvokeModelWithResponseStream")
+
+SPECIAL: dict[tuple[str, str], Rule] = {
+    **{("dynamodb", name): rule for name, rule in DYNAMODB_RULES.items()},
+    **{("s3", name): rule for name, rule in S3_RULES.items()},
+    ("bedrock-runtime", "Converse"): _INVOKE,
+    ("bedrock-runtime", "ConverseStream"): _INVOKE_STREAM,
+    ("bedrock-runtime", "CountTokens"): _bedrock_model("bedrock:CountTokens"),
+    ("bedrock-runtime", "InvokeModel"): _INVOKE,
+    ("bedrock-runtime", "InvokeModelWithBidirectionalStream"): _INVOKE_STREAM,
+    ("bedrock-runtime", "InvokeModelWithResponseStream"): _INVOKE_STREAM,
+    ("bedrock-runtime", "StartAsyncInvoke"): _INVOKE,
+    ("ec2", "CreateTags"): _ec2_tags("ec2:CreateTags"),
+    ("ec2", "DeleteTags"): _ec2_tags("ec2:DeleteTags"),
     ("events", "DeleteRule"): _events_rule("events:DeleteRule", "Name"),
     ("events", "DescribeRule"): _events_rule("events:DescribeRule", "Name"),
     ("events", "DisableRule"): _events_rule("events:DisableRule", "Name"),
@@ -394,36 +285,15 @@ SPECIAL: dict[tuple[str, str], Callable[[Parameters, Place], Pairs]] = {
     ("events", "PutTargets"): _events_rule("events:PutTargets", "Rule"),
     ("events", "RemoveTargets"): _events_rule("events:RemoveTargets", "Rule"),
     ("kms", "ReEncrypt"): _kms_reencrypt,
-    ("s3", "CopyObject"): _s3_copy_object,
-    ("s3", "CreateBucket"): _s3_create_bucket,
-    ("s3", "CreateMultipartUpload"): _s3_put_object,
-    ("s3", "DeleteObject"): _versioned(
-        "s3:DeleteObject", "s3:DeleteObjectVersion", _BYPASS
-    ),
-    ("s3", "DeleteObjectTagging"): _versioned(
-        "s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"
-    ),
-    ("s3", "DeleteObjects"): _s3_delete_objects,
-    ("s3", "GetObject"): _versioned("s3:GetObject", "s3:GetObjectVersion"),
-    ("s3", "GetObjectAcl"): _versioned("s3:GetObjectAcl", "s3:GetObjectVersionAcl"),
-    ("s3", "GetObjectAttributes"): _versioned(
-        "s3:GetObjectAttributes", "s3:GetObjectVersionAttributes"
-    ),
-    ("s3", "GetObjectTagging"): _versioned(
-        "s3:GetObjectTagging", "s3:GetObjectVersionTagging"
-    ),
-    ("s3", "HeadObject"): _versioned("s3:GetObject", "s3:GetObjectVersion"),
-    ("s3", "PutObject"): _s3_put_object,
-    ("s3", "PutObjectAcl"): _versioned("s3:PutObjectAcl", "s3:PutObjectVersionAcl"),
-    ("s3", "PutObjectRetention"): _versioned(
-        "s3:PutObjectRetention", "s3:PutObjectRetention", _BYPASS
-    ),
-    ("s3", "PutObjectTagging"): _versioned(
-        "s3:PutObjectTagging", "s3:PutObjectVersionTagging"
-    ),
-    ("s3", "RenameObject"): _s3_rename_object,
-    ("s3", "UploadPartCopy"): _s3_upload_part_copy,
     ("secretsmanager", "BatchGetSecretValue"): _secrets_batch,
+    ("ses", "SendEmail"): _ses_send("ses:SendEmail", "Source", "SourceArn"),
+    ("ses", "SendRawEmail"): _ses_send("ses:SendRawEmail", "Source", "SourceArn"),
+    ("ses", "SendTemplatedEmail"): _ses_send(
+        "ses:SendTemplatedEmail", "Source", "SourceArn"
+    ),
+    ("sesv2", "SendEmail"): _ses_send(
+        "ses:SendEmail", "FromEmailAddress", "FromEmailAddressIdentityArn"
+    ),
     ("sns", "Publish"): _sns_publish,
     ("ssm", "AddTagsToResource"): _ssm_tags("ssm:AddTagsToResource"),
     ("ssm", "ListTagsForResource"): _ssm_tags("ssm:ListTagsForResource"),
@@ -437,18 +307,12 @@ SPECIAL: dict[tuple[str, str], Callable[[Parameters, Place], Pairs]] = {
 
 # --- what a call needs besides its own action -------------------------------------
 
-_WITHOUT_ACCOUNT = ("image", "snapshot", "fpga-image")
-
 
 def _ec2_besides(parameters: Parameters, place: Place) -> Pairs:
     """Tags put on what is created, and the role inside an instance profile."""
     for key in ("TagSpecifications", "TagSpecification"):
         for kind in _texts(parameters, key, "*", "ResourceType"):
-            account = "" if kind in _WITHOUT_ACCOUNT else place.account_id
-            yield (
-                "ec2:CreateTags",
-                f"arn:{place.partition}:ec2:{place.region}:{account}:{kind}/{UNKNOWN}",
-            )
+            yield "ec2:CreateTags", _ec2_arn(kind, UNKNOWN, place)
     if _passes_profile(parameters):
         yield "iam:PassRole", _some_role(place)
 
@@ -480,7 +344,7 @@ def _some_role(place: Place) -> str:
     return f"arn:{place.partition}:iam::{place.account_id}:role/{UNKNOWN}"
 
 
-BESIDES: dict[str, Callable[[Parameters, Place], Pairs]] = {
+BESIDES: dict[str, Rule] = {
     "autoscaling": _profile_besides,
     "ec2": _ec2_besides,
 }
