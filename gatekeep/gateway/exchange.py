@@ -18,7 +18,12 @@ from gatekeep.audit.record import Receipt, Record
 from gatekeep.aws.authorization import Authorization, parse_authorization
 from gatekeep.aws.call import Call, Route
 from gatekeep.aws.sigv4 import verify_head
-from gatekeep.errors import GatekeepError, PeerError, UnknownOutcomeError
+from gatekeep.errors import (
+    GatekeepError,
+    PeerError,
+    UnavailableError,
+    UnknownOutcomeError,
+)
 from gatekeep.gateway import doors, entries, refusal
 from gatekeep.gateway.answer import Delivered, Delivery
 from gatekeep.gateway.approval import approve
@@ -33,6 +38,9 @@ from gatekeep.policy.decision import Decision, Effect
 from gatekeep.principal import Session
 
 log = structlog.get_logger()
+
+_OWN_STORES = ("audit.", "ledger.", "store.")
+"""Codes of errors that are about our own disk or ledger."""
 
 
 class Exchange:
@@ -226,6 +234,12 @@ class Exchange:
         Once a call that changes something was sent, no answer may invite the SDK to
         send it again, whatever went wrong with the answer.
         """
+        if isinstance(error, UnavailableError) and error.code.startswith(_OWN_STORES):
+            # Paths and sizes of ours are the operator's business.
+            log.error("cannot record", exchange=self.id, error=str(error))
+            error = UnavailableError(
+                error.code, "the gateway cannot keep records now, so it refuses"
+            )
         if not (self.sent and self.call.changes):
             return error
         return UnknownOutcomeError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from raw_client import Session, open_session
 from scripted_upstream import ScriptedUpstream, answer
 from stand import Issuer, Stand
 
@@ -60,3 +61,9 @@ def gateway(
     assert stand.stop() == 0, stand.log_path.read_text()
     log = stand.log_path.read_text()
     assert "Traceback" not in log, log
+
+
+@pytest.fixture(scope="module")
+def session(gateway: Stand) -> Session:
+    """The sealed session of an agent of the module's gateway."""
+    return open_session(gateway)

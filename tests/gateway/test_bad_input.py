@@ -10,103 +10,20 @@ import time
 from collections.abc import Iterator
 
 import boto3
-import botocore.auth
-import botocore.awsrequest
 import botocore.config
 import botocore.exceptions
 import pytest
+from raw_client import Session, ask, signed
 from scripted_upstream import ScriptedUpstream, answer, raw
 from stand import Stand
 
 GET_ITEM = b'{"TableName":"customers","Key":{"id":{"S":"c-1"}}}'
 
 
-@pytest.fixture(scope="module")
-def session(gateway: Stand) -> botocore.credentials.ReadOnlyCredentials:
-    """The sealed session of an agent, from the STS door."""
-    sts = boto3.client(
-        "sts",
-        endpoint_url=f"https://127.0.0.1:{gateway.port}",
-        region_name="us-east-1",
-        verify=str(gateway.directory / "ca.pem"),
-        aws_access_key_id="unused",
-        aws_secret_access_key="unused",
-    )
-    credentials = sts.assume_role_with_web_identity(
-        RoleArn="arn:aws:iam::123456789012:role/agent",
-        RoleSessionName="bad-input",
-        WebIdentityToken=gateway.issuer.token("agent-7", ["agents"]),
-    )["Credentials"]
-    sts.close()
-    return botocore.credentials.ReadOnlyCredentials(
-        credentials["AccessKeyId"],
-        credentials["SecretAccessKey"],
-        credentials["SessionToken"],
-    )
-
-
-def signed(
-    gateway: Stand,
-    session: botocore.credentials.ReadOnlyCredentials,
-    *,
-    target: str = "DynamoDB_20120810.GetItem",
-    body: bytes = GET_ITEM,
-    service: str = "dynamodb",
-    region: str = "us-east-1",
-    method: str = "POST",
-    path: str = "/",
-    headers: dict[str, str] | None = None,
-) -> bytes:
-    """The bytes of a really signed request."""
-    request = botocore.awsrequest.AWSRequest(
-        method,
-        f"https://127.0.0.1:{gateway.port}{path}",
-        headers={
-            "Host": f"127.0.0.1:{gateway.port}",
-            "Content-Type": "application/x-amz-json-1.0",
-            **({"X-Amz-Target": target} if target else {}),
-            **(headers or {}),
-        },
-        data=body,
-    )
-    signer = botocore.auth.S3SigV4Auth if service == "s3" else botocore.auth.SigV4Auth
-    signer(session, service, region).add_auth(request)
-    lines = [f"{method} {path} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in request.headers.items()]
-    if "Content-Length" not in request.headers:
-        lines.append(f"Content-Length: {len(body)}")
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-
-def read_answer(connection: ssl.SSLSocket) -> tuple[int, bytes]:
-    """The status and the body of one answer; the connection may stay open."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        piece = connection.recv(65536)
-        if not piece:
-            return 0, data
-        data += piece
-    head, _, body = data.partition(b"\r\n\r\n")
-    status = int(head.split(b" ")[1])
-    length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-    while len(body) < length:
-        piece = connection.recv(65536)
-        if not piece:
-            break
-        body += piece
-    return status, body
-
-
-def ask(gateway: Stand, data: bytes) -> tuple[int, bytes]:
-    with gateway.tls() as connection:
-        connection.sendall(data)
-        return read_answer(connection)
-
-
 @pytest.fixture(autouse=True)
 def still_serves(
     gateway: Stand,
-    session: botocore.credentials.ReadOnlyCredentials,
+    session: Session,
     upstream: ScriptedUpstream,
 ) -> Iterator[None]:
     """After every test the gateway answers the next agent as if nothing was."""
@@ -164,7 +81,7 @@ def test_a_head_over_its_bound_is_refused_with_431(
 
 def test_bad_chunking_is_refused(
     gateway: Stand,
-    session: botocore.credentials.ReadOnlyCredentials,
+    session: Session,
     upstream: ScriptedUpstream,
 ) -> None:
     data = signed(gateway, session).partition(b"\r\n\r\n")[0]
@@ -202,7 +119,7 @@ def test_plain_http_on_the_tls_port_is_closed(gateway: Stand) -> None:
 
 def test_a_client_that_resets_in_the_middle_of_a_body_is_recorded(
     gateway: Stand,
-    session: botocore.credentials.ReadOnlyCredentials,
+    session: Session,
     upstream: ScriptedUpstream,
 ) -> None:
     head, _, body = signed(gateway, session).partition(b"\r\n\r\n")
@@ -261,7 +178,7 @@ def test_an_unsigned_request_is_refused(
 )
 def test_what_is_not_understood_is_not_passed(
     gateway: Stand,
-    session: botocore.credentials.ReadOnlyCredentials,
+    session: Session,
     upstream: ScriptedUpstream,
     change: dict[str, object],
     code: bytes,
@@ -278,7 +195,7 @@ def test_what_is_not_understood_is_not_passed(
 @pytest.mark.parametrize("place", ["signature", "token", "body", "header"])
 def test_a_tampered_request_is_refused(
     gateway: Stand,
-    session: botocore.credentials.ReadOnlyCredentials,
+    session: Session,
     upstream: ScriptedUpstream,
     place: str,
 ) -> None:
@@ -326,7 +243,7 @@ def test_a_tampered_request_is_refused(
 )  # fmt: skip
 def test_an_upstream_that_fails_is_told_and_recorded(
     gateway: Stand,
-    session: botocore.credentials.ReadOnlyCredentials,
+    session: Session,
     upstream: ScriptedUpstream,
     script: object,
     status: int,
@@ -346,7 +263,7 @@ def test_an_upstream_that_fails_is_told_and_recorded(
 
 def test_a_long_answer_that_breaks_off_is_cut_not_completed(
     gateway: Stand,
-    session: botocore.credentials.ReadOnlyCredentials,
+    session: Session,
     upstream: ScriptedUpstream,
 ) -> None:
     upstream.script = raw(
@@ -368,7 +285,7 @@ def test_a_long_answer_that_breaks_off_is_cut_not_completed(
 
 def test_an_upstreams_own_fault_is_passed_on_as_it_is(
     gateway: Stand,
-    session: botocore.credentials.ReadOnlyCredentials,
+    session: Session,
     upstream: ScriptedUpstream,
 ) -> None:
     fault = b'{"__type":"ProvisionedThroughputExceededException","message":"slow"}'
@@ -382,7 +299,7 @@ def test_an_upstreams_own_fault_is_passed_on_as_it_is(
 
 def test_boto3_reads_our_refusals_and_does_not_retry(
     gateway: Stand,
-    session: botocore.credentials.ReadOnlyCredentials,
+    session: Session,
     upstream: ScriptedUpstream,
 ) -> None:
     client = boto3.client(

@@ -6,6 +6,7 @@ The issuer lives in the test process; upstream is whatever URL the test names.
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import http.server
 import ipaddress
@@ -168,6 +169,21 @@ digest_key = "digest.key"
         finally:
             if self.process.poll() is None:
                 os.killpg(self.process.pid, signal.SIGKILL)
+
+    def kill(self) -> None:
+        """End every process of it at once."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self.log_path.unlink(missing_ok=True)
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of ours to its end, whatever the end is."""
+        return subprocess.run(
+            [sys.executable, "-m", "gatekeep.cli.main", *arguments],
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
 
     def token_file(self, subject: str, groups: Sequence[str]) -> Path:
         path = self.directory / f"{subject}.token"
