@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -122,12 +123,15 @@ def _compile(directory: Path | None, config: Path) -> PolicySet:
 
 
 def _catalogue(settings: Settings | None) -> Catalogue:
-    """The gateway's compiled catalogue; without one, some seconds in memory.
+    """The gateway's compiled catalogue, or one in the user's cache directory.
 
-    The directory is not made here: it would belong to whoever runs this command.
+    The gateway's directory is not made here: it would belong to whoever runs this.
     """
     directory = settings.state_path("catalogue") if settings else None
-    return load_catalogue(directory if directory and directory.is_dir() else None)
+    if directory is None or not directory.is_dir():
+        cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        directory = Path(cache).expanduser() / "gatekeep"
+    return load_catalogue(directory)
 
 
 def _call(

@@ -98,15 +98,8 @@ def compile_policies(
                 errors.append(_place(source, str(error)))
             else:
                 parsed[policy.id] = policy
-    mentioned_actions = {name for each in parsed.values() for name in each.actions}
-    schema = cedarpy.Schema.from_json_str(vocabulary.schema(mentioned_actions))
     for each in parsed.values():
-        problems = cedarpy.validate_policies(each.source.text, schema).errors
-        messages = [problem.error for problem in problems]
-        if len(messages) > 1:
-            # What is wrong with the scope is said; that it never applies follows.
-            messages = [text for text in messages if _NEVER_APPLIES not in text]
-        errors.extend(_place(each.source, text) for text in messages)
+        errors.extend(_place(each.source, text) for text in _check(each, vocabulary))
     if errors:
         raise OperatorError("policy.text", "\n".join(errors))
     read = {name for each in parsed.values() for name in each.context}
@@ -133,6 +126,21 @@ def compile_policies(
             )
         ),
     )
+
+
+def _check(policy: _Parsed, vocabulary: Vocabulary) -> list[str]:
+    """What Cedar's validator finds wrong with a policy.
+
+    The schema holds what this one policy mentions: a policy is checked for each
+    action that it could apply to, so the actions of others would only cost time.
+    """
+    schema = cedarpy.Schema.from_json_str(vocabulary.schema(policy.actions))
+    problems = cedarpy.validate_policies(policy.source.text, schema).errors
+    messages = [problem.error for problem in problems]
+    if len(messages) > 1:
+        # What is wrong with the scope is said; that it never applies follows.
+        messages = [text for text in messages if _NEVER_APPLIES not in text]
+    return messages
 
 
 def _place(source: PolicyText, message: str) -> str:

@@ -141,12 +141,12 @@ class Vocabulary:
         return difflib.get_close_matches(name, known, n=1)
 
     def schema(self, mentioned: Iterable[str]) -> str:
-        """Return the JSON schema for policies that name these actions and groups.
+        """Return the JSON schema for a policy that names these actions and groups.
 
-        It holds the mentioned actions, and of each mentioned service and of one
-        other an action of each level. A schema of all 21,000 actions takes Cedar
-        seconds to read and says no more: the check is whether a scope can apply at
-        all, and what types attributes have, which are the same for every action.
+        It holds the mentioned actions, an action of each level of the mentioned
+        services, and one of each level of any service. A schema of all 21,000 actions
+        takes Cedar seconds to read and says no more: the check is whether a scope can
+        apply at all, and what types attributes have, the same for every action.
         """
         mentioned = set(mentioned)
         prefixes = {name.partition(":")[0] for name in mentioned if ":" in name}
