@@ -98,6 +98,30 @@ def test_many_workers_share_one_chain(ledger):
     assert summary.bodies == 5
 
 
+def test_the_log_verifies_at_every_moment_while_records_arrive(ledger):
+    async def worker(until):
+        client = await connected(ledger)
+        count = 0
+        while not until.is_set():
+            count += 1
+            await client.append(make.intent(f"e-{count}"))
+            await client.append(make.outcome(f"e-{count}"))
+        await client.close()
+        return 2 * count
+
+    async def story():
+        until = asyncio.Event()
+        working = asyncio.create_task(worker(until))
+        seen = [(await asyncio.to_thread(ledger.verify)).entries for _ in range(20)]
+        until.set()
+        return seen, await working
+
+    seen, appended = run(story())
+    assert seen == sorted(seen)
+    assert seen[-1] > seen[0]
+    assert ledger.verify().entries == appended
+
+
 def test_bodies_of_every_size_come_back(ledger):
     sizes = [0, 1, 4079, 4080, 4081, 65_519, 65_520, 65_521, limits.CAPTURE_BYTES_MAX]
     bodies = [os.urandom(size) for size in sizes]
