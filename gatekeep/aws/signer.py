@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TypedDict, Unpack
 from urllib.parse import quote, urlencode
 
+from gatekeep.aws.authorization import UNSIGNED_PAYLOAD
 from gatekeep.aws.canonical import (
+    S3_FAMILY,
     SignedNames,
     canonical_fields,
     canonical_request,
@@ -153,6 +155,9 @@ class Signer:
         }
         if credentials.session_token:
             added["X-Amz-Security-Token"] = credentials.session_token
+        if service in S3_FAMILY and arguments["body_sha256"] != UNSIGNED_PAYLOAD:
+            # S3 takes the body of a presigned URL for unsigned unless told.
+            added["X-Amz-Content-Sha256"] = arguments["body_sha256"]
         query = arguments["query"] + b"&" if arguments["query"] else b""
         query += urlencode(added, safe="~", quote_via=quote).encode()
         canonical = canonical_request(

@@ -231,3 +231,23 @@ def test_what_we_presign_is_what_botocore_presigns(query, token):
     assert fields == [HOST]
     assert sorted(ours.split(b"&")) == sorted(theirs.query.split(b"&"))
     assert verify(RequestHead(b"PUT", b"/b/k?" + ours, fields))
+
+
+def test_a_url_whose_body_is_hashed_says_so_for_s3():
+    hashed = hashlib.sha256(b"x").hexdigest()
+    query, fields = Signer().presign(
+        300,
+        method=b"PUT",
+        path=b"/b/k",
+        query=b"",
+        fields=[HOST],
+        body_sha256=hashed,
+        service="s3",
+        region="eu-west-1",
+        credentials=UpstreamCredentials(KEY_ID, Secret(SECRET.encode())),
+        now_s=NOW_S,
+    )
+    head = RequestHead(b"PUT", b"/b/k?" + query, fields)
+    assert verify(head, b"x").authorization.content_sha256 == hashed
+    with pytest.raises(AuthenticationError):
+        verify(head, b"y")
