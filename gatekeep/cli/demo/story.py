@@ -144,7 +144,7 @@ class Story:
             "Writing to a regulated table takes somebody else's consent. The agent's "
             "call waits on its open socket; no SDK setting was changed.",
         ):
-            self._command("agent$", "python agent.py upgrade", _CUSTOMER)
+            self._command("agent$", "python", "agent.py", "upgrade", _CUSTOMER)
             waiting = self._processes.begin(
                 [sys.executable, str(_AGENT), "upgrade", _CUSTOMER], env=self._agent_env
             )
@@ -237,7 +237,7 @@ class Story:
         self._show(Text.from_ansi(self._short(output.rstrip())))
 
     def _command(self, prompt: str, *words: str) -> None:
-        line = f"  {prompt} {' '.join(words)}"
+        line = f"  {prompt} {shlex.join(words)}"
         # One line whatever the width, so that it can be copied.
         self._console.print(Text(self._short(line), "dim"), soft_wrap=True)
 
@@ -262,7 +262,7 @@ class Story:
     # --- doing ------------------------------------------------------------------
 
     def _agent(self, *words: str) -> subprocess.CompletedProcess[str]:
-        self._command("agent$", "python agent.py", *words)
+        self._command("agent$", "python", "agent.py", *words)
         done = self._processes.run(
             [sys.executable, str(_AGENT), *words], env=self._agent_env
         )
@@ -276,7 +276,7 @@ class Story:
 
     def _aws(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the stock AWS CLI with the agent's environment."""
-        self._command("agent$", shlex.join(("aws", *words)))
+        self._command("agent$", "aws", *words)
         done = self._processes.run(
             [sys.executable, "-m", "awscli", *words], env=self._agent_env
         )
@@ -301,7 +301,7 @@ class Story:
         )
 
     def _verify(self, export: Path) -> subprocess.CompletedProcess[str]:
-        self._command("examiner$", "python -m gatekeep.verify", export.name)
+        self._command("examiner$", "python", "-m", "gatekeep.verify", export.name)
         return self._processes.run(
             [sys.executable, "-m", "gatekeep.verify", str(export)],
             env=plain_environment(self._place.directory),
