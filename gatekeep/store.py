@@ -199,9 +199,9 @@ class Environment:
                 mode=0o600,
                 readonly=readonly,
                 create=not readonly,
-                # Twice as many as the most workers settings allow; a slot is freed
-                # when its process ends.
-                max_readers=256,
+                # 64 workers, which is the most, keep up to five slots each (one in
+                # use, four spare); the command line and growth have the rest.
+                max_readers=1024,
                 max_spare_txns=4,
                 # The 0.9 format, whatever the host's environment variables say.
                 lib_version=0,
