@@ -115,7 +115,7 @@ def merge_decisions(decisions: Iterable[Decision]) -> Decision:
     One denial denies; else one hold holds.
     """
     each = list(decisions)
-    if len(each) == 1:
+    if each and each.count(each[0]) == len(each):
         return each[0]
     for effect in (Effect.DENY, Effect.HOLD, Effect.ALLOW):
         decisive = [one for one in each if one.effect is effect]

@@ -164,15 +164,11 @@ class PolicyEngine:
             if not context.keys() <= GIVEN:
                 unknown = min(context.keys() - GIVEN)
                 raise ValueError(f"context attribute `{unknown}` is unknown")
-            needs = call.needs
-            if len(needs) == 1 and not call.ambiguous:
-                decision = self._decide_need(principal, call, context, needs[0])
+            if len(call.needs) == 1 and not call.ambiguous:
+                facts = [read(call, context) for read in self._readers]
+                decision = self._decide_need(principal, call.needs[0], facts)
             else:
-                decision = merge_decisions(
-                    self._decide_need(principal, candidate, context, need)
-                    for candidate in _candidates(call)
-                    for need in needs
-                )
+                decision = merge_decisions(self._decide_needs(principal, call, context))
             if decision.obligations.justify:
                 return self._justified(decision, principal, call, context)
         except Exception as error:
@@ -182,8 +178,18 @@ class PolicyEngine:
         else:
             return decision
 
+    def _decide_needs(
+        self, principal: Principal, call: Call, context: Context
+    ) -> Iterator[Decision]:
+        """The decision on each need of each operation that the call may be."""
+        for operation in call.ambiguous or (call.operation,):
+            candidate = dataclasses.replace(call, operation=operation)
+            facts = [read(candidate, context) for read in self._readers]
+            for need in call.needs:
+                yield self._decide_need(principal, need, facts)
+
     def _decide_need(
-        self, principal: Principal, call: Call, context: Context, need: Need
+        self, principal: Principal, need: Need, facts: list[Any]
     ) -> Decision:
         key = (
             principal.issuer,
@@ -192,7 +198,7 @@ class PolicyEngine:
             need.action,
             need.resource,
             need.level._value_,  # `value` is a descriptor, five times as slow
-            *[read(call, context) for read in self._readers],
+            *facts,
         )
         decision = self._recent.get(key)
         if decision is None:
@@ -321,12 +327,6 @@ def _outcome(
         return Effect.DENY, NO_OBLIGATIONS
     obligations = merge_obligations(policies[name].obligations for name in reasons)
     return Effect.HOLD if obligations.approve else Effect.ALLOW, obligations
-
-
-def _candidates(call: Call) -> Iterator[Call]:
-    """The call, or each of those it may be: all have to be permitted."""
-    for operation in call.ambiguous or (call.operation,):
-        yield dataclasses.replace(call, operation=operation)
 
 
 def _what(need: Need) -> str:

@@ -2,17 +2,13 @@
 
 import os
 from dataclasses import replace
-from pathlib import Path
 
 import cedarpy
 import pytest
 
-from gatekeep import limits
-from gatekeep.aws.call import AccessLevel, Need
+from gatekeep.aws.call import AccessLevel
 from gatekeep.errors import OperatorError
 from gatekeep.policy.decision import Effect, Obligations, Quorum
-from gatekeep.policy.engine import PolicyEngine
-from gatekeep.principal import Principal
 from tests.policy.setting import (
     AGENT,
     GIVEN,
@@ -532,19 +528,3 @@ def test_profiles_and_detectors_are_those_that_there_are(tmp_path):
     )
     decision = made.decide(AGENT, call("s3:GetObject"), GIVEN)
     assert decision.obligations.block_on == ("pan",)
-
-
-def test_the_bounds_are_the_declared_ones(tmp_path):
-    made = engine(tmp_path, READ)
-    assert isinstance(made, PolicyEngine)
-    assert made._in_memory_max == limits.DECISIONS_IN_MEMORY_MAX
-    made.close()
-
-
-def test_types_of_the_contract(tmp_path: Path):
-    made = engine(tmp_path, READ, settings=NO_CACHE)
-    need = Need("s3:GetObject", "*", AccessLevel.READ)
-    decision = made.decide(
-        Principal("i", "s"), replace(call("s3:GetObject"), needs=(need,)), {}
-    )
-    assert decision.effect is Effect.DENY
