@@ -67,7 +67,11 @@ class GatewaySettings(_Section):
     state_directory: Path = Path("state")
     """Holds the audit log, access requests and caches; mode 0700."""
 
-    _paths = field_validator("state_directory")(_resolve)
+    catalogue_directory: Path | None = None
+    """Keeps the compiled models of botocore; ``catalogue`` under the state directory
+    when it is not given. Several gateways of one user may share it."""
+
+    _paths = field_validator("state_directory", "catalogue_directory")(_resolve)
 
 
 class TLSSettings(_Section):
@@ -305,6 +309,11 @@ class Settings(_Section):
     masking: MaskingSettings = MaskingSettings()
     access: AccessSettings = AccessSettings()
     audit: AuditSettings
+
+    @property
+    def catalogue_path(self) -> Path:
+        """Where the compiled catalogue is kept."""
+        return self.gateway.catalogue_directory or self.state_path("catalogue")
 
     def state_path(self, name: str) -> Path:
         """The directory or socket of that name under the state directory."""

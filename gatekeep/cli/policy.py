@@ -127,7 +127,7 @@ def _catalogue(settings: Settings | None) -> Catalogue:
 
     The gateway's directory is not made here: it would belong to whoever runs this.
     """
-    directory = settings.state_path("catalogue") if settings else None
+    directory = settings.catalogue_path if settings else None
     if directory is None or not directory.is_dir():
         cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         directory = Path(cache).expanduser() / "gatekeep"

@@ -87,7 +87,8 @@ async def _open(exchange: Exchange) -> AccessRequest:
 
 def _not_approved(exchange: Exchange, request: AccessRequest) -> DeniedError:
     if request.state is State.DENIED:
-        comment = f": {request.denial.comment}" if request.denial else ""
+        said = request.denial.comment if request.denial else ""
+        comment = f": {said}" if said else ""
         return DeniedError(
             "access.denied",
             f"a reviewer denied access request {request.id}{comment}",

@@ -70,7 +70,7 @@ def serve(settings: Settings, config_path: Path) -> int:
     )
     state = settings.gateway.state_directory
     state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    catalogue = load_catalogue(settings.state_path("catalogue"))
+    catalogue = load_catalogue(settings.catalogue_path)
     listeners = [
         _bind(settings.gateway.listen, shared=settings.gateway.workers > 1)
         for _ in range(settings.gateway.workers)

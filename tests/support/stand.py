@@ -32,6 +32,8 @@ from cryptography.x509.oid import NameOID
 ACCOUNT = "123456789012"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/agent"
 AUDIENCE = "gatekeep"
+CATALOGUE = Path(__file__).parents[2] / "build" / "test-catalogue"
+"""Compiled once for all gateways of the tests; keyed by versions and checked."""
 
 
 class Issuer:
@@ -116,6 +118,7 @@ listen = "127.0.0.1:{self.port}"
 hostnames = ["localhost", "127.0.0.1"]
 workers = {self.workers}
 state_directory = "state"
+catalogue_directory = "{CATALOGUE}"
 {self.gateway}
 [tls]
 certificate = "server.pem"

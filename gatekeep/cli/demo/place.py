@@ -27,6 +27,7 @@ _SETTINGS = """\
 listen = "127.0.0.1:{port}"
 hostnames = ["127.0.0.1", "localhost"]
 state_directory = "state"
+catalogue_directory = "{catalogue}"
 
 [tls]
 certificate = "server.pem"
@@ -123,6 +124,8 @@ def lay_out(directory: Path, *, issuer: str, upstream: str, port: int) -> Place:
             upstream=upstream,
             account=ACCOUNT,
             table=TABLE,
+            # Compiling it takes seconds, so it outlives the demo.
+            catalogue=_cache_directory(),
         )
     )
     policies = directory / "policies"
@@ -147,3 +150,9 @@ def plain_environment(home: Path) -> dict[str, str]:
         "AWS_EC2_METADATA_DISABLED": "true",
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _cache_directory() -> Path:
+    """The user's directory for what can be made again (XDG Base Directory)."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "gatekeep"
