@@ -94,6 +94,8 @@ class ClientStream:
     def next_event(self) -> RequestHead | Data | Signal:
         """What the client says next on this stream; to take data is to consume it.
 
+        With the end of the answer, what was not taken of the request is lost.
+
         Raises:
             FramingError: the request can be read in two ways, or was cut short.
                 Later calls raise it again.
@@ -116,7 +118,7 @@ class ClientStream:
                 raise self._fail("body_length", "a body unlike its Content-Length")
             self._told_end = True
             return EndOfMessage
-        if self.gone:
+        if not self._is_open:
             raise self._fail("body_cut_short", "the stream ended inside a body")
         return NeedData
 
@@ -221,9 +223,9 @@ class ClientStream:
         """Take body bytes and what they cost of the windows, padding included."""
         self._received_bytes += len(data)
         self._queue_size += size
-        if data and self._failure is None and self._is_open:
+        if data:
             self._queue.append(data)
-        else:
+        if not self._queue or not self._is_open or self._failure is not None:
             self._drop_queue()
 
     def end_request(self) -> None:
@@ -236,11 +238,7 @@ class ClientStream:
         """Note that the client reset the stream or that the connection is closed."""
         if self._is_open:
             self.gone = True
-            self._is_open = False
-            # A request not taken to its end is not taken for whole any more.
-            self._request_ended = self._told_end
-            self._unsent.clear()
-            self._drop_queue()
+            self._shut()
 
     def flush(self) -> None:
         """Send as much as the client's windows allow."""
@@ -290,10 +288,15 @@ class ClientStream:
         self._close()
 
     def _close(self) -> None:
+        self._shut()
+        self._leave(self.id)
+
+    def _shut(self) -> None:
         self._is_open = False
+        # A request not taken to its end is not taken for whole any more.
+        self._request_ended = self._told_end
         self._unsent.clear()
         self._drop_queue()
-        self._leave(self.id)
 
     def _fail(self, name: str, message: str) -> PeerError:
         self._failure = _SENDER.framing_error(name, message)

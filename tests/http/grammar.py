@@ -6,7 +6,6 @@ choice is now and then an odd one: the faults people attack proxies with.
 """
 
 import random
-from collections.abc import Callable
 from itertools import pairwise
 
 from hypothesis import given, settings
@@ -16,16 +15,16 @@ ODD = 0.04
 """How often a choice is an odd one; with some 20 choices half the messages are right."""
 
 
-def holds_for(count: int) -> Callable[[Callable[[random.Random], None]], Callable]:
+def holds_for(count, *, search=100):
     """Makes a property of a generator a test: some by hypothesis, then many seeds."""
 
     def decorate(holds):
-        search = settings(max_examples=100, deadline=None)(
+        try_some = settings(max_examples=search, deadline=None)(
             given(st.randoms(use_true_random=False))(holds)
         )
 
         def test():
-            search()
+            try_some()
             for seed in range(count):
                 try:
                     holds(random.Random(seed))
@@ -39,7 +38,7 @@ def holds_for(count: int) -> Callable[[Callable[[random.Random], None]], Callabl
     return decorate
 
 
-def seeds(count: int):
+def seeds(count):
     """As many generators, the same ones each time."""
     return map(random.Random, range(count))
 

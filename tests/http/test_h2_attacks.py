@@ -223,6 +223,21 @@ def test_what_is_not_http_2_ends_the_connection(raw):
     assert not joined.side.streams
 
 
+def test_an_answer_drawn_out_byte_by_byte_ends_the_connection():
+    """CVE-2019-9511: a window opened by one byte at a time."""
+    joined = Joined()
+    code = h2.settings.SettingCodes.INITIAL_WINDOW_SIZE
+    joined.client.update_settings({code: 0})
+    joined.pump()
+    stream = joined.ask()
+    joined.see(stream.head(ResponseHead(200, []), request_method=b"GET"))
+    stream.data(b"x" * 10_000)
+    raw = frame(WINDOW_UPDATE, 1, b"\0\0\0\1")
+    taken = frames_until_refused(joined, lambda _: [raw], 2_001)
+    assert stream.gone
+    assert taken > 1_000
+
+
 def test_honest_clients_do_not_wear_us_out():
     joined = Joined()
     for _ in range(1_000):

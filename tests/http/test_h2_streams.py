@@ -65,6 +65,17 @@ def test_a_body_has_the_length_it_was_given(headers, body, length):
     assert b"".join(data) == (body or b"")
 
 
+def test_an_empty_frame_at_the_end_takes_nothing_away():
+    joined = Joined()
+    joined.client.send_headers(1, POST)
+    joined.client.send_data(1, b"hello", pad_length=3)
+    joined.client.send_data(1, b"", pad_length=3)
+    joined.client.end_stream(1)
+    joined.pump()
+    _, data, end, _ = events_of(joined.streams[1])
+    assert (data.data, end) == (b"hello", EndOfMessage)
+
+
 def test_an_answer_reaches_the_client_as_it_was_given():
     joined = Joined()
     stream = joined.ask()
