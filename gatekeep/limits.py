@@ -394,11 +394,20 @@ STATEMENT_STEPS_PER_TOKEN_MAX = 20
 """Steps forth or back that the SQL parser may take for each token there is. Real
 queries need 2 to 10; some nestings make it try exponentially many readings."""
 
+STATEMENT_WRAPS_MAX = 4
+"""Statements around statements: ``EXPLAIN ANALYZE`` of ``UNLOAD`` of a query is 2."""
+
 STATEMENT_FACTS_MAX = 1_024
 """Calls whose statement facts one worker remembers."""
 
 DECISIONS_IN_MEMORY_MAX = 32_768
 """Decisions that one worker remembers beside the stored ones, at about 700 bytes."""
+
+DECISION_OUTCOMES_MAX = 1_024
+"""Combinations of policies whose merged obligations one worker remembers."""
+
+DECISION_NAME_CHARACTERS_MAX = 300
+"""A resource's or subject's name in the message of a denial; the rest is cut."""
 
 DECISION_BYTES_MAX = 400
 """One stored decision: the ids of its policies. Longer ones are not stored."""
