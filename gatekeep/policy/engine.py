@@ -16,7 +16,7 @@ import dataclasses
 import functools
 import hashlib
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from gatekeep import limits
 from gatekeep.aws.call import Call, Need
 from gatekeep.clock import SYSTEM_CLOCK, Clock
 from gatekeep.errors import OperatorError
+from gatekeep.policy import wording
 from gatekeep.policy.cache import DecisionCache
 from gatekeep.policy.decision import (
     NO_OBLIGATIONS,
@@ -50,12 +51,8 @@ from gatekeep.policy.vocabulary import Actions, Vocabulary
 from gatekeep.principal import Principal
 from gatekeep.settings import Settings
 
-_ASK_OWNER = "ask the owner of the gatekeep policy"
-_NONE_PERMITS = "no policy permits it"
 _ERROR = "evaluation error"
 _ERRING = re.compile(r"policy `([^`]+)`")
-_SHOWN = 300
-"""Characters of a resource or subject that a message shows."""
 
 _FACTS_AT = 6
 """Where the facts begin in a decision's key."""
@@ -255,30 +252,23 @@ class PolicyEngine:
     ) -> Decision:
         effect, obligations = self._outcome(reasons)
         if effect is Effect.DENY:
-            why = f"forbidden by {_policies(reasons)}" if reasons else _NONE_PERMITS
-            return self._denial(reasons, _refusal(principal, need, why, _ASK_OWNER))
+            return self._denial(reasons, wording.denied(principal, need, reasons))
         message = ""
         if effect is Effect.HOLD:
-            people = " and ".join(str(quorum) for quorum in obligations.approve)
-            message = (
-                f"gatekeep: {_what(need)} is held for {_one_line(principal.subject)}:"
-                f" permitted by {_policies(reasons)} after approval by {people}"
-            )
+            message = wording.held(principal, need, reasons, obligations.approve)
         return Decision(effect, reasons, obligations, self.version, message)
 
     def _faulty(self, principal: Principal, need: Need, errors: list[str]) -> Decision:
         """The denial when policies could not be evaluated; not remembered."""
-        names = {name for error in errors for name in _ERRING.findall(error)}
-        reasons = tuple(f"{name}: {_ERROR}" for name in sorted(names)) or (_ERROR,)
-        why = f"an error in {_policies(sorted(names))}"
-        return self._denial(reasons, _refusal(principal, need, why, _ASK_OWNER))
+        names = sorted({name for error in errors for name in _ERRING.findall(error)})
+        reasons = tuple(f"{name}: {_ERROR}" for name in names) or (_ERROR,)
+        return self._denial(reasons, wording.faulty(principal, need, names))
 
     def _unable(self, principal: Principal, call: Call, error: Exception) -> Decision:
         """The denial when a request cannot be judged at all."""
         # Only our own errors are sure to hold nothing of the request.
         why = str(error) if type(error) is ValueError else "it cannot be judged"
-        action = f"{call.service}:{call.operation}"
-        return self._denial((_ERROR,), _refusal(principal, action, why, _ASK_OWNER))
+        return self._denial((_ERROR,), wording.unable(principal, call, why))
 
     def _justified(
         self, decision: Decision, principal: Principal, call: Call, context: Context
@@ -289,13 +279,11 @@ class PolicyEngine:
             for name in decision.obligations.justify
             if not str(context.get(name, "")).strip()
         ]
-        if not missing or decision.effect is Effect.DENY:
+        if not missing:
             return decision
-        things = " and a ".join(missing)
-        why = f"permitted only with a {things} by {_policies(decision.reasons)}"
-        todo = f"open a session that carries a {things}"
-        message = _refusal(principal, call.needs[0], why, todo)
-        return self._denial(decision.reasons, message)
+        need, reasons = call.needs[0], decision.reasons
+        message = wording.unjustified(principal, need, reasons, missing)
+        return self._denial(reasons, message)
 
     def _denial(self, reasons: tuple[str, ...], message: str) -> Decision:
         return Decision(Effect.DENY, reasons, NO_OBLIGATIONS, self.version, message)
@@ -313,7 +301,7 @@ class PolicyEngine:
         """Put a policy set in force."""
         self.policies = policies
         self._readers = fact_readers(policies.mentioned, self._clock)
-        self._outcome = functools.lru_cache(maxsize=1024)(
+        self._outcome = functools.lru_cache(maxsize=limits.DECISION_OUTCOMES_MAX)(
             functools.partial(_outcome, policies.policies)
         )
         self._recent: Recent[tuple[Any, ...], Decision] = Recent(self._in_memory_max)
@@ -327,24 +315,3 @@ def _outcome(
         return Effect.DENY, NO_OBLIGATIONS
     obligations = merge_obligations(policies[name].obligations for name in reasons)
     return Effect.HOLD if obligations.approve else Effect.ALLOW, obligations
-
-
-def _what(need: Need) -> str:
-    place = "" if need.resource == "*" else f" on {_one_line(need.resource)}"
-    return f"{_one_line(need.action)}{place}"
-
-
-def _refusal(principal: Principal, what: Need | str, why: str, todo: str) -> str:
-    what = what if isinstance(what, str) else _what(what)
-    subject = _one_line(principal.subject)
-    return f"gatekeep: {what} is not permitted for {subject}: {why}; {todo}"
-
-
-def _policies(names: Iterable[str]) -> str:
-    return "policy " + " and ".join(f"`{name}`" for name in names)
-
-
-def _one_line(text: object) -> str:
-    """A text of the client's as a message can hold it: printable and not too long."""
-    clean = "".join(c if c.isprintable() else "?" for c in str(text))
-    return clean if len(clean) <= _SHOWN else f"{clean[:_SHOWN]}…"

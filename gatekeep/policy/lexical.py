@@ -37,7 +37,6 @@ _POSTGRES = _lexer(
     f"['\"]|{_DOLLAR}",
 )
 _LEXERS = {
-    "athena": _STANDARD,
     "trino": _STANDARD,
     "hive": _STANDARD,
     "partiql": _STANDARD,

@@ -116,16 +116,18 @@ def compile_policies(
             for each in parsed.values()
         },
         mentioned=tuple(name for name in CONTEXT if name in read),
-        cedar=cedarpy.PolicySet.from_json_str(
-            json.dumps(
-                {
-                    "templates": {},
-                    "staticPolicies": {each.id: each.json for each in parsed.values()},
-                    "templateLinks": [],
-                }
-            )
-        ),
+        cedar=_united(parsed),
     )
+
+
+def _united(parsed: Mapping[str, _Parsed]) -> cedarpy.PolicySet:
+    """The set as Cedar evaluates it, each policy under its own id."""
+    policies = {each.id: each.json for each in parsed.values()}
+    united = {"templates": {}, "staticPolicies": policies, "templateLinks": []}
+    try:
+        return cedarpy.PolicySet.from_json_str(json.dumps(united))
+    except ValueError as error:
+        raise OperatorError("policy.text", f"the policies as a set: {error}") from error
 
 
 def _check(policy: _Parsed, vocabulary: Vocabulary) -> list[str]:

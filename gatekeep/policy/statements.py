@@ -12,24 +12,18 @@ What a function does is not seen (``SELECT pg_terminate_backend(1)``,
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import itertools
-import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
-from sqlglot.dialects.dialect import Dialect
-from sqlglot.parser import Parser
 
 from gatekeep import limits
 from gatekeep.policy.lexical import Words, every_word, split_statements
 from gatekeep.policy.recent import Recent
-
-# It would log the statements it does not know, and they may hold protected data (I5).
-logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
+from gatekeep.policy.sql import parse_sql
 
 _ENGINES: dict[str, tuple[tuple[str, ...], ...]] = {
     # Athena reads DDL as Hive does and everything else as Trino does.
@@ -62,8 +56,9 @@ VERBS = _ANYWHERE | frozenset(
 
 _PARTIQL_HEADS = ("DELETE", "EXISTS", "INSERT", "SELECT", "UPDATE")
 
-_READ_WITHOUT_PARSER = frozenset(["DEALLOCATE", "SHOW"])
-"""Verbs whose statements hold nothing that would have to be understood."""
+_PLAIN = frozenset(["DEALLOCATE", "SHOW"])
+"""Verbs whose statements hold nothing that would have to be understood, unless it is
+a query (MySQL: ``SHOW TABLES WHERE …``)."""
 
 _VERB_BY_NODE: dict[type[exp.Expr], str] = {
     exp.Alter: "ALTER",
@@ -105,8 +100,6 @@ _PREPARE = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _UNLOAD = re.compile(r"UNLOAD\s*\((?P<inner>.*)\)\s*TO\s*'", re.DOTALL | re.IGNORECASE)
-_WRAPPED_MAX = 4
-"""Statements around statements: ``EXPLAIN ANALYZE`` of ``UNLOAD`` of a query is 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +149,7 @@ class _Reader:
     def __init__(self, *, parses: bool) -> None:
         self.verbs: set[str] = set()
         self.tables: set[str] = set()
-        self.unparsed = not parses
+        self.unparsed = False
         self._parses = parses
         self._doubtful: set[str] = set()
         """Words of statements that a grammar did not understand, quoted ones too."""
@@ -187,24 +180,21 @@ class _Reader:
         return understood
 
     def _read_statement(self, grammar: str, statement: Words, depth: int) -> bool:
-        head = statement.head
-        if head in _READ_WITHOUT_PARSER:
-            self.verbs.add(head)
-            return True
         self.verbs.update(_verbs(statement))
-        if not self._parses or depth == _WRAPPED_MAX:
-            return False
+        if statement.head in _PLAIN and "SELECT" not in statement.words:
+            return True
         if grammar == "partiql":
             return self._read_partiql(statement.words)
+        if not self._parses or depth == limits.STATEMENT_WRAPS_MAX:
+            return False
         for wrapper in (_EXPLAIN, _PREPARE, _UNLOAD):
             if found := wrapper.match(statement.text.lstrip()):
-                return self._read_as(
-                    grammar, _unquoted(found["inner"]), depth=depth + 1
-                )
+                inner = _unquoted(found["inner"])
+                return self._read_as(grammar, inner, depth=depth + 1)
         return self._read_tree(grammar, statement.text)
 
     def _read_tree(self, grammar: str, text: str) -> bool:
-        roots = _parse(grammar, text)
+        roots = parse_sql(grammar, text)
         # One statement for us and several for the parser: they do not agree.
         root = roots[0] if len(roots) == 1 else None
         if root is None or not isinstance(root, _ROOTS):
@@ -253,6 +243,8 @@ def _verbs(statement: Words) -> Iterator[str]:
             continue
         if word in ("DELETE", "UPDATE") and before in ("ON", "FOR"):
             continue  # ON DELETE CASCADE, FOR UPDATE
+        if word == "CREATE" and before == "SHOW":
+            continue  # SHOW CREATE TABLE
         if word in ("INSERT", "TRUNCATE") and after == "(" and before != "THEN":
             continue  # functions of these names; not THEN INSERT (…) of MERGE
         yield word
@@ -266,43 +258,3 @@ def _unquoted(text: str) -> str:
     if text.startswith("$$") and text.endswith("$$"):
         return text[2:-2]
     return text
-
-
-class _TooManyStepsError(Exception):
-    """The parser is trying too many readings."""
-
-
-@functools.cache
-def _parser_class(grammar: str) -> tuple[Dialect, type[Parser]]:
-    dialect = Dialect.get_or_raise(grammar)
-
-    class BoundedParser(dialect.parser_class):  # type: ignore[name-defined,misc]
-        """The grammar's parser, stopped when it goes back and forth too often.
-
-        sqlglot has no bound on time: ``SELECT ROW(ROW(ROW(…`` of 25 levels takes it
-        hours. Every step forth or back is an `_advance`.
-        """
-
-        steps_left = 0
-
-        def _advance(self, times: int = 1) -> None:
-            self.steps_left -= 1
-            if self.steps_left < 0:
-                raise _TooManyStepsError
-            super()._advance(times)
-
-    return dialect, BoundedParser
-
-
-def _parse(grammar: str, text: str) -> list[exp.Expr | None]:
-    """The syntax trees of a text; none when the parser cannot make any."""
-    dialect, parser_class = _parser_class(grammar)
-    try:
-        tokens = dialect.tokenize(text)
-        parser = parser_class(dialect=dialect)
-        parser.steps_left = limits.STATEMENT_STEPS_PER_TOKEN_MAX * (len(tokens) + 10)  # type: ignore[attr-defined]
-        return parser.parse(tokens, text)
-    except Exception:
-        # The text is hostile and the parser large: beside its own errors it raises
-        # RecursionError, IndexError and others. Not read is not read.
-        return []

@@ -72,6 +72,7 @@ READABLE = [
     ("PREPARE p FROM DELETE FROM t WHERE id = ?", "PREPARE DELETE", "t"),
     ("DEALLOCATE PREPARE p", "DEALLOCATE", ""),
     ("SHOW CREATE TABLE t", "SHOW", ""),
+    ("SHOW TABLES", "SHOW", ""),
     ("DESCRIBE t", "DESCRIBE", "t"),
     ("BEGIN; DELETE FROM t; COMMIT", "BEGIN DELETE COMMIT", "t"),
     ("USE db", "USE", "db"),
@@ -199,6 +200,12 @@ def test_partiql_beyond_its_four_statements_is_unparsed(text):
     assert read_statements(DYNAMODB, (text,)).unparsed
 
 
+def test_a_query_within_show_is_seen():
+    text = "SHOW TABLES WHERE 1 IN (SELECT x FROM t)"
+    assert facts(RDS, text) == ({"SHOW", "SELECT"}, {"t"}, False)
+    assert facts(ATHENA, text) == ({"SHOW", "SELECT"}, set(), True)
+
+
 def test_facts_of_all_statements_of_a_call_are_united():
     assert facts(
         DYNAMODB, 'SELECT * FROM "a"', 'DELETE FROM "b" WHERE x = 1', "hello"
@@ -239,6 +246,11 @@ def test_a_long_text_is_looked_into_but_not_parsed():
     long = "SELECT " + "a, " * limits.STATEMENTS_PARSED_CHARACTERS_MAX + "a FROM t"
     assert facts(ATHENA, long) == ({"SELECT"}, set(), True)
     assert facts(ATHENA, "SELECT 1", long[:9000], f"DROP {long[:9000]}")[2]
+
+
+def test_a_batch_of_long_partiql_statements_is_read():
+    long = f"UPDATE \"Music\" SET a = '{'x' * 8000}' WHERE b = 1"
+    assert facts(DYNAMODB, *[long] * 25) == ({"UPDATE"}, {"music"}, False)
 
 
 def test_of_a_text_over_the_bound_every_verb_is_assumed():
