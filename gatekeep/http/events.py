@@ -6,19 +6,22 @@ The same words serve both sides of an exchange and both HTTP versions.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from gatekeep.http.messages import Field
 
 
-class Data(NamedTuple):
+@dataclass(slots=True)
+class Data:
     """A piece of a body, its framing taken off. How it is cut means nothing."""
 
     data: bytes
 
 
-class InformationalHead(NamedTuple):
+@dataclass(slots=True)
+class InformationalHead:
     """An interim answer (1xx, never 101): the final one is still to come."""
 
     status: int

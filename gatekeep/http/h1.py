@@ -22,7 +22,7 @@ from gatekeep.http.events import (
 from gatekeep.http.faults import Sender
 from gatekeep.http.follower import Follower
 from gatekeep.http.messages import RequestHead, ResponseHead
-from gatekeep.http.reader import Phase, Reader
+from gatekeep.http.reader import BODY, FAILED, HEAD, OVER, Reader
 
 __all__ = [
     "ClientSide",
@@ -92,14 +92,14 @@ class ClientSide(Reader[RequestHead]):
         self._expects = expects
         self.body_length = length
         self._body = ChunkedBody(self._sender) if length is None else LengthBody(length)
-        self._phase = Phase.BODY
+        self._phase = BODY
 
     # --- state ------------------------------------------------------------------
 
     @property
     def is_idle(self) -> bool:
         """Between two exchanges, with no byte of the next one."""
-        return self._phase is Phase.HEAD and not self._unread()
+        return self._phase is HEAD and not self._unread()
 
     @property
     def expects_continue(self) -> bool:
@@ -126,7 +126,7 @@ class ClientSide(Reader[RequestHead]):
             self._request_keeps_alive
             and not self._will_close
             and not self._closed
-            and self._phase is not Phase.FAILED
+            and self._phase is not FAILED
             and self._request_is_here()
         )
 
@@ -216,11 +216,11 @@ class ClientSide(Reader[RequestHead]):
         """
         if self._answer is None or not self._answer.ended or not self.keeps_alive:
             raise writers.out_of_turn()
-        while self._phase is not Phase.OVER:
+        while self._phase is not OVER:
             self.next_event()
         self._answer = None
         self._request_keeps_alive = False
-        self._phase = Phase.HEAD
+        self._phase = HEAD
 
 
 class UpstreamSide(Reader[ResponseHead | InformationalHead]):
@@ -323,7 +323,7 @@ class UpstreamSide(Reader[ResponseHead | InformationalHead]):
             self._body = UntilCloseBody()
             keeps_alive = False
         self._answer_keeps_alive = keeps_alive
-        self._phase = Phase.BODY
+        self._phase = BODY
 
     def _body_stopped(self) -> Data | Signal:
         if self._closed and isinstance(self._body, UntilCloseBody):
@@ -347,7 +347,7 @@ class UpstreamSide(Reader[ResponseHead | InformationalHead]):
             and not self._closed
             and self._request is not None
             and self._request.ended
-            and self._phase is Phase.OVER
+            and self._phase is OVER
             and not self._unread()
         )
 
@@ -362,4 +362,4 @@ class UpstreamSide(Reader[ResponseHead | InformationalHead]):
         self._request = None
         self._answer_keeps_alive = False
         self._interim_heads = 0
-        self._phase = Phase.HEAD
+        self._phase = HEAD

@@ -8,7 +8,7 @@ h11's from its first byte to its last: `heads` has h11 read the head, and a
 from __future__ import annotations
 
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from gatekeep import limits
 from gatekeep.errors import PeerError
@@ -24,22 +24,30 @@ from gatekeep.http.faults import Sender
 from gatekeep.http.follower import Follower
 from gatekeep.http.heads import find_head_end
 
-Head = TypeVar("Head")
+AnyHead = TypeVar("AnyHead")
 
 
 class Phase(Enum):
     """Where in a message the reader is."""
 
     HEAD = "head"
-    """Before or inside a head."""
     BODY = "body"
     OVER = "over"
-    """After a message, until `next_exchange`."""
     FAILED = "failed"
-    """Something was refused; nothing more is read."""
 
 
-class Reader(Generic[Head]):
+# An Enum's member is ten times faster by a name of its own, and these are looked at
+# some twenty times an exchange.
+HEAD: Final = Phase.HEAD
+"""Before or inside a head."""
+BODY: Final = Phase.BODY
+OVER: Final = Phase.OVER
+"""After a message, until `next_exchange`."""
+FAILED: Final = Phase.FAILED
+"""Something was refused; nothing more is read."""
+
+
+class Reader(Generic[AnyHead]):
     """Reads messages of one connection, in one direction.
 
     A side says what its heads are like (`_read_fast`, `_read_slow`); the rest is the
@@ -62,7 +70,7 @@ class Reader(Generic[Head]):
 
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
-        self._phase = Phase.HEAD
+        self._phase: Phase = HEAD
         self._received: bytes | bytearray = b""  # not looked at yet
         self._buffer = b""
         self._at = 0  # bytes of the buffer that are used up
@@ -90,7 +98,7 @@ class Reader(Generic[Head]):
                     )
                 )
 
-    def next_event(self) -> Head | Data | Signal:
+    def next_event(self) -> AnyHead | Data | Signal:
         """What the received bytes say next: a head, a body's data, or a `Signal`.
 
         Raises:
@@ -102,9 +110,9 @@ class Reader(Generic[Head]):
             self._gather()
         phase = self._phase
         try:
-            if phase is Phase.BODY:
+            if phase is BODY:
                 return self._read_body()
-            if phase is Phase.HEAD and self._at < len(self._buffer):
+            if phase is HEAD and self._at < len(self._buffer):
                 return self._read_head()
         except PeerError as error:
             self._fail(error)
@@ -116,7 +124,7 @@ class Reader(Generic[Head]):
     # --- the buffer -------------------------------------------------------------
 
     def _gather(self) -> None:
-        if self._phase is Phase.FAILED:
+        if self._phase is FAILED:
             self._received = b""
             return
         received = bytes(self._received)  # no copy when it came in one piece
@@ -136,19 +144,19 @@ class Reader(Generic[Head]):
         self._failure = type(error)(
             error.code, error.message, status=error.status, aws_code=error.aws_code
         )
-        self._phase = Phase.FAILED
+        self._phase = FAILED
         self._buffer = self._received = b""
         self._at = 0
 
     # --- heads ------------------------------------------------------------------
 
-    def _read_fast(self) -> Head | None:
+    def _read_fast(self) -> AnyHead | None:
         raise NotImplementedError
 
-    def _read_slow(self, raw: bytes) -> Head:
+    def _read_slow(self, raw: bytes) -> AnyHead:
         raise NotImplementedError
 
-    def _read_head(self) -> Head | Signal:
+    def _read_head(self) -> AnyHead | Signal:
         start = self._at
         # A head that came in pieces is tried again only once it is whole.
         first_look = self._searched <= start
@@ -184,7 +192,7 @@ class Reader(Generic[Head]):
                     return Data(data)
             if not body.ended:
                 return self._body_stopped()
-        self._phase = Phase.OVER
+        self._phase = OVER
         self._follower = None
         if self._at == len(self._buffer):
             # An idle connection holds no bytes of its last message.
