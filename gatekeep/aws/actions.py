@@ -23,7 +23,7 @@ from gatekeep.aws.arns import Place, fill, look_up
 from gatekeep.aws.call import AccessLevel, Need
 from gatekeep.aws.catalogue import Catalogue, Service
 from gatekeep.aws.readers import refuse
-from gatekeep.aws.references import rewrite
+from gatekeep.aws.references import place_of, rewrite
 from gatekeep.aws.special import BESIDES, SPECIAL
 
 
@@ -40,6 +40,7 @@ def needs_of(
         UnrecognisedError: the parameters do not say what is needed, or name more
             than `limits.NEEDS_MAX` resources.
     """
+    place = place_of(service.name, parameters, place)
     special = SPECIAL.get((service.name, operation))
     besides = BESIDES.get(service.name)
     levels: dict[tuple[str, str], AccessLevel] = {}

@@ -8,7 +8,7 @@ smithy.io "HTTP bindings"; botocore's `BaseRestSerializer`.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gatekeep.aws.models import SCALARS
@@ -62,7 +62,7 @@ class Binding:
     )
 
     def __init__(
-        self, service: str, operation: str, described: list[Any], shapes: list[Any]
+        self, service: str, operation: str, described: list[Any], shapes: Sequence[Any]
     ) -> None:
         _, uri, self.host_prefix, _, source, required = described
         self.service = service
@@ -126,7 +126,9 @@ class Binding:
             if part.startswith("{")
         )
 
-    def _bind_query(self, name: str, wire: str, index: int, shapes: list[Any]) -> None:
+    def _bind_query(
+        self, name: str, wire: str, index: int, shapes: Sequence[Any]
+    ) -> None:
         if index < len(SCALARS):
             self._queries[wire] = (name, _single(FROM_TEXT[index]))
             return
@@ -213,7 +215,7 @@ def _single(read: Callable[[str], Any]) -> Callable[[list[str]], Any]:
 
 
 def _header_reader(
-    index: int, traits: dict[str, Any], shapes: list[Any]
+    index: int, traits: dict[str, Any], shapes: Sequence[Any]
 ) -> Callable[[str], Any]:
     if traits.get("json"):
         return _json_value

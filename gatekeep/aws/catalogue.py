@@ -17,7 +17,8 @@ import os
 import struct
 import tempfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,21 @@ _MAGIC = b"gatekeep catalogue\n"
 _LENGTHS = struct.Struct(">Q")
 
 
+class _Packed(Sequence[Any]):
+    """A list whose elements are unpacked when they are asked for."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: list[bytes]) -> None:
+        self._items = items
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __getitem__(self, index: Any) -> Any:
+        return msgpack.unpackb(self._items[index])
+
+
 class Operation:
     """One operation as the models describe it."""
 
@@ -56,7 +72,7 @@ class Operation:
         "uri",
     )
 
-    def __init__(self, name: str, described: list[Any], plan: list[Any]) -> None:
+    def __init__(self, name: str, described: list[Any]) -> None:
         self.name = name
         """For example ``GetItem``."""
         self.method: str = described[0]
@@ -75,7 +91,8 @@ class Operation:
         self.reference: list[Any] | None = described[4]
         """Compiled reference to the input shape (`models`)."""
         self.plan: list[tuple[str, AccessLevel, list[Any]]] = [
-            (action, AccessLevel(level), resources) for action, level, resources in plan
+            (action, AccessLevel(level), resources)
+            for action, level, resources in described[6]
         ]
         """What it needs (`plans`)."""
 
@@ -99,9 +116,8 @@ class Service:
         """Faults carry ``x-amzn-query-error`` beside the JSON."""
         self.target_prefix: str = data["target_prefix"]
         """What stands before the operation in ``X-Amz-Target``."""
-        self._described: dict[str, list[Any]] = data["operations"]
-        self._plans: dict[str, list[Any]] = data["plans"]
-        self._shapes: list[Any] = data["shapes"]
+        self._described: dict[str, bytes] = data["operations"]
+        self._shapes = _Packed(data["shapes"])
         self._operations: dict[str, Operation] = {}
         self._json: dict[int, Reader] = {}
         self._cbor: dict[int, Reader] = {}
@@ -109,15 +125,15 @@ class Service:
         self._forms: dict[Any, FormReader] = {}
 
     @property
-    def operations(self) -> tuple[str, ...]:
+    def operations(self) -> Collection[str]:
         """The names of all operations."""
-        return tuple(self._described)
+        return self._described.keys()
 
     def operation(self, name: str) -> Operation:
         """One operation; raises KeyError when there is none of that name."""
         operation = self._operations.get(name)
         if operation is None:
-            operation = Operation(name, self._described[name], self._plans[name])
+            operation = Operation(name, msgpack.unpackb(self._described[name]))
             self._operations[name] = operation
         return operation
 
@@ -140,8 +156,9 @@ class Service:
 
     def bindings(self) -> Iterator[tuple[str, Binding]]:
         """Method and binding of every operation (REST services)."""
-        for name, described in self._described.items():
-            yield described[0], Binding(self.name, name, described, self._shapes)
+        for name, packed in self._described.items():
+            described = msgpack.unpackb(packed)
+            yield described[0], Binding(self.name, name, described[:6], self._shapes)
 
 
 class Catalogue:
@@ -165,7 +182,10 @@ class Catalogue:
             name: frozenset(regions) for name, regions in head["regions"].items()
         }
         self._loaded: dict[str, Service] = {}
-        self._levels: dict[str, tuple[str, AccessLevel]] | None = None
+        self._prefixes: dict[str, str] = {
+            prefix.lower(): prefix for prefix in head["actions"]
+        }
+        self._levels: dict[str, dict[str, tuple[str, AccessLevel]]] = {}
 
     def _part(self, name: str) -> Any:
         return msgpack.unpackb(zlib.decompress(self._parts[name]), strict_map_key=False)
@@ -196,30 +216,41 @@ class Catalogue:
 
     # --- permissions ------------------------------------------------------------
 
-    def _level_table(self) -> dict[str, tuple[str, AccessLevel]]:
-        if self._levels is None:
-            self._levels = {
-                action.lower(): (action, AccessLevel(level))
-                for action, level in self._part("actions")
+    def _of_prefix(self, prefix: str) -> dict[str, tuple[str, AccessLevel]]:
+        """Canonical action and level by lower-case action; raises KeyError."""
+        table = self._levels.get(prefix)
+        if table is None:
+            spelt = self._prefixes[prefix]
+            table = self._levels[prefix] = {
+                f"{prefix}:{name}".lower(): (f"{spelt}:{name}", AccessLevel(level))
+                for name, level in self._part("actions/" + spelt)
             }
-        return self._levels
+        return table
+
+    def _action(self, action: str) -> tuple[str, AccessLevel]:
+        lowered = action.lower()
+        return self._of_prefix(lowered.partition(":")[0])[lowered]
 
     def actions(self) -> Iterator[tuple[str, AccessLevel]]:
         """Every action that a `Need` can name, sorted, with its access level."""
-        yield from sorted(self._level_table().values(), key=lambda entry: entry[0])
+        entries = (
+            (f"{prefix}:{name}", AccessLevel(level))
+            for prefix in self._prefixes.values()
+            for name, level in self._part("actions/" + prefix)
+        )
+        yield from sorted(entries, key=itemgetter(0))
 
     def access_level(self, action: str) -> AccessLevel:
         """The level of an action, case-blind; raises KeyError for an unknown one."""
-        return self._level_table()[action.lower()][1]
+        return self._action(action)[1]
 
     def canonical_action(self, action: str) -> str:
         """An action in IAM's own case; raises KeyError for an unknown one."""
-        return self._level_table()[action.lower()][0]
+        return self._action(action)[0]
 
     def action_prefixes(self) -> tuple[str, ...]:
         """The service prefixes of the actions, sorted."""
-        prefixes = {action.partition(":")[0] for action, _ in self.actions()}
-        return tuple(sorted(prefixes))
+        return tuple(self._prefixes.values())
 
     def unmapped(self) -> Iterator[tuple[str, str, str]]:
         """Operations for which IAM names no action: service, operation, stand-in.

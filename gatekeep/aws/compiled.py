@@ -8,8 +8,8 @@ from importlib.metadata import version as package_version
 from typing import Any
 
 import botocore
+import msgpack
 
-from gatekeep.aws.call import AccessLevel
 from gatekeep.aws.models import (
     DATA,
     compile_service,
@@ -18,7 +18,7 @@ from gatekeep.aws.models import (
 )
 from gatekeep.aws.plans import Permissions, plan
 
-FORMAT = 5
+FORMAT = 6
 """Raised whenever the meaning of a part changes."""
 
 
@@ -30,15 +30,18 @@ def version() -> str:
 def compile_all() -> Iterator[tuple[str, Any]]:
     """Name and content of every part; reads all models, which takes seconds.
 
-    ``service/<name>`` for each service, ``actions`` (action and level), ``unmapped``
-    and ``head``.
+    ``service/<name>`` for each service, ``actions/<prefix>`` (name and level),
+    ``unmapped`` and ``head``. Operations and shapes are packed one by one inside
+    their service, so that only what is used is ever unpacked.
     """
     permissions = Permissions()
     signing: dict[str, list[str]] = {}
     levels = {
-        f"{prefix}:{action['name']}": action["accessLevel"]
+        prefix: {
+            action["name"]: action["accessLevel"]
+            for action in permissions.actions(prefix).values()
+        }
         for prefix in permissions.prefixes()
-        for action in permissions.actions(prefix).values()
     }
     unmapped = []
     prefixes: dict[str, str] = {}
@@ -48,22 +51,29 @@ def compile_all() -> Iterator[tuple[str, Any]]:
         names = {service["signing_name"], *ruleset_signing_names(name, data_version)}
         for signing_name in names:
             signing.setdefault(signing_name, []).append(name)
-        service["plans"] = plans = {}
-        for operation in service["operations"]:
-            plans[operation], known = plan(service, operation, permissions)
+        for operation, described in service["operations"].items():
+            needed, known = plan(service, operation, permissions)
+            described.append(needed)
             if not known:
-                action, level, _ = plans[operation][0]
+                action, level, _ = needed[0]
                 unmapped.append([name, operation, action])
-                levels[action] = level
+                prefix, _, stand_in = action.partition(":")
+                levels.setdefault(prefix, {})[stand_in] = level
+        service["operations"] = {
+            operation: msgpack.packb(described)
+            for operation, described in service["operations"].items()
+        }
+        service["shapes"] = [msgpack.packb(shape) for shape in service["shapes"]]
         yield "service/" + name, service
-    known_levels = {level.value for level in AccessLevel}
-    yield "actions", [[a, v] for a, v in sorted(levels.items()) if v in known_levels]
+    for prefix, actions in levels.items():
+        yield "actions/" + prefix, sorted(actions.items())
     yield "unmapped", unmapped
     yield (
         "head",
         {
             "version": f"botocore-{botocore.__version__}-{version()}",
             "services": sorted(prefixes),
+            "actions": sorted(levels),
             "signing": signing,
             **_places(prefixes),
         },

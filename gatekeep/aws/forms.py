@@ -7,6 +7,7 @@ Sources: botocore's `QuerySerializer` and `EC2Serializer`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from gatekeep import limits
@@ -128,7 +129,7 @@ def _numbered(branch: Branch, wrappers: tuple[str, ...], depth: int) -> list[Bra
 
 
 def build_form_reader(
-    reference: list[Any], shapes: list[Any], ec2: bool, built: dict[Any, FormReader]
+    reference: list[Any], shapes: Sequence[Any], ec2: bool, built: dict[Any, FormReader]
 ) -> FormReader:
     """The reader of a compiled reference (`models`) for query or ec2."""
     index, traits = reference
@@ -166,7 +167,7 @@ def build_form_reader(
 
 
 def _wire_name(
-    name: str, target: int, traits: dict[str, Any], shapes: list[Any], ec2: bool
+    name: str, target: int, traits: dict[str, Any], shapes: Sequence[Any], ec2: bool
 ) -> str:
     if ec2:
         if "query" in traits:

@@ -69,7 +69,10 @@ class Group:
     ) -> None:
         self.signing_name = signing_name
         self.services = {name: catalogue.service(name) for name in names}
-        self.regions = frozenset[str]().union(*map(catalogue.regions, names))
+        self.regions = {name: catalogue.regions(name) for name in names}
+        """By service."""
+        self.any_region = frozenset[str]().union(*self.regions.values())
+        """Where at least one of them is."""
         self.has_forms = any(self._speaking(_FORMS))
         self._targets: dict[tuple[Protocol, bytes], Target] = {}
         self._forms: dict[str, list[Target]] = {}

@@ -15,6 +15,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from collections.abc import Sequence as Shapes
 from typing import Any, NoReturn, Protocol
 
 from gatekeep import limits
@@ -200,7 +201,7 @@ CBOR_SCALARS: tuple[Reader, ...] = (
 
 def build_reader(
     reference: list[Any],
-    shapes: list[Any],
+    shapes: Shapes[Any],
     scalars: tuple[Reader, ...],
     built: dict[int, Reader],
 ) -> Reader:

@@ -9,6 +9,8 @@ and target each select among what the catalogue has; none of them composes anyth
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 from gatekeep.aws.actions import needs_of
 from gatekeep.aws.ambiguities import settle
 from gatekeep.aws.arns import Place
@@ -63,10 +65,8 @@ class Recogniser:
         group = self._groups.get(signing_name)
         if group is None:
             group = self._group(signing_name)
-        if region not in group.regions:
-            raise UnrecognisedError(
-                "aws.unknown_region", f"the service is not in region {region[:64]!r}"
-            )
+        if region not in group.any_region:
+            _refuse_region(region)
         by_name = head.by_name
         if len(by_name) != len(head.fields):
             _refuse_repeated(head)
@@ -111,6 +111,8 @@ class Recogniser:
         if type(detail) is RpcDetail:
             target, parameters = rpc_parameters(detail, head, body or b"")
             name, operation = target.service.name, target.operation.name
+            if route.region not in detail.group.regions[name]:
+                _refuse_region(route.region)
             return Call(
                 name,
                 operation,
@@ -125,6 +127,8 @@ class Recogniser:
         if type(detail) is not RestDetail:
             raise TypeError("the route was not made by a recogniser")
         readings = settle(detail.group.signing_name, rest_readings(detail, head, body))
+        if route.region not in detail.group.regions[readings[0][0].service]:
+            _refuse_region(route.region)
         needs: dict[Need, None] = {}
         statements: list[str] = []
         for binding, parameters in readings:
@@ -160,6 +164,12 @@ class Recogniser:
 
 _PLACES_KEPT = 1024
 """Pairs of region and account remembered."""
+
+
+def _refuse_region(region: str) -> NoReturn:
+    raise UnrecognisedError(
+        "aws.unknown_region", f"the service is not in region {region[:64]!r}"
+    )
 
 
 def _refuse_repeated(head: RequestHead) -> None:

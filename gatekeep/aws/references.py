@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -181,6 +182,35 @@ _ATHENA_IN_PRIMARY = frozenset((
     "StartQueryExecution", "CreateNamedQuery", "ListQueryExecutions",
     "ListNamedQueries",
 ))  # fmt: skip
+
+
+_ACCOUNTS = {
+    "codeartifact": "domainOwner",
+    "ecr": "registryId",
+    "glue": "CatalogId",
+    "lakeformation": "CatalogId",
+    "quicksight": "AwsAccountId",
+    "s3control": "AccountId",
+    "sqs": "QueueOwnerAWSAccountId",
+}
+"""Parameters that say whose account a named resource is in."""
+
+
+def place_of(service: str, parameters: Parameters, place: Place) -> Place:
+    """Where the named resources are: another account's, when the call says so.
+
+    Without this, a permission for one's own repository would cover a call to the
+    repository of that name in somebody else's registry.
+    """
+    key = _ACCOUNTS.get(service)
+    owner = parameters.get(key) if key is not None else None
+    if type(owner) is not str or owner == place.account_id:
+        return place
+    account = owner[:12] if _ACCOUNT.match(owner) else UNKNOWN
+    return replace(place, account_id=account)
+
+
+_ACCOUNT = re.compile(r"[0-9]{12}(?![0-9])")
 
 
 def rewrite(

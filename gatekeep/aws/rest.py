@@ -51,6 +51,8 @@ def rest_route(head: RequestHead, group: Group, region: str, prefix: str) -> Rou
     headers = {
         name.decode("latin-1"): _text(value) for name, value in head.by_name.items()
     }
+    if "aws-chunked" in headers.get("content-encoding", ""):
+        _drop_framing(headers)
     query = parse_query(head.query)
     for key in SIGNING_QUERY & query.keys():
         del query[key]
@@ -94,6 +96,14 @@ def rest_route(head: RequestHead, group: Group, region: str, prefix: str) -> Rou
             group, best, query, headers, prefix, "" if first.host_prefix else bucket
         ),
     )
+
+
+def _drop_framing(headers: dict[str, str]) -> None:
+    """Leave the object's own coding: aws-chunked is framing, undone before us."""
+    codings = [c.strip() for c in headers.pop("content-encoding").split(",")]
+    left = [coding for coding in codings if coding not in ("", "aws-chunked")]
+    if left:
+        headers["content-encoding"] = ",".join(left)
 
 
 def _s3_view(query: Query, headers: dict[str, str]) -> tuple[Query, dict[str, str]]:

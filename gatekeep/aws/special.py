@@ -211,8 +211,9 @@ _ADDRESS = re.compile(r"(?:.*<)?\s*([^<>@\s]+@([^<>@\s]+?))\s*>?\s*")
 
 
 def _ses_send(action: str, sender: str, identity: str) -> Rule:
-    """Mail from an address: SES checks the address or its domain as the identity,
-    whichever it has verified, so both must be permitted.
+    """Mail from an address, which SES knows by address or by domain.
+
+    It asks for the one it has verified; here both must be permitted.
     """
 
     def needs(parameters: Parameters, place: Place) -> Pairs:

@@ -7,6 +7,7 @@ once and the body twice. Sources: botocore's `RestXMLSerializer`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from xml.parsers import expat
 
@@ -185,7 +186,7 @@ XMLReader = Leaf | Block | Items | Pairs
 
 
 def build_xml_reader(
-    reference: list[Any], shapes: list[Any], built: dict[int, XMLReader]
+    reference: list[Any], shapes: Sequence[Any], built: dict[int, XMLReader]
 ) -> XMLReader:
     """The reader of a compiled reference (`models`) for rest-xml."""
     index = reference[0]
