@@ -85,6 +85,8 @@ class Reader(Generic[AnyHead]):
         """Take bytes off the wire; empty means that the other side ended."""
         if not data:
             self._closed = True
+        elif self._phase is FAILED:
+            pass
         elif not self._received:
             self._received = data
         else:
@@ -124,9 +126,6 @@ class Reader(Generic[AnyHead]):
     # --- the buffer -------------------------------------------------------------
 
     def _gather(self) -> None:
-        if self._phase is FAILED:
-            self._received = b""
-            return
         received = bytes(self._received)  # no copy when it came in one piece
         self._received = b""
         if self._at == len(self._buffer):

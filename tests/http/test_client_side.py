@@ -257,6 +257,15 @@ def test_bytes_before_their_turn_are_kept_up_to_a_bound():
         side.next_event()
 
 
+def test_after_a_refusal_nothing_more_is_kept():
+    side = side_after(b"\x00")
+    for _ in range(3):
+        with pytest.raises(FramingError, match="control_byte"):
+            side.next_event()
+        side.receive(b"x" * limits.RECEIVED_BYTES_MAX)
+    assert side._unread() == 0
+
+
 # --- an exchange ----------------------------------------------------------------
 
 
