@@ -32,6 +32,7 @@ from gatekeep.aws.catalogue import load_catalogue
 from gatekeep.errors import FatalError, GatekeepError, OperatorError
 from gatekeep.gateway.worker import run_worker
 from gatekeep.settings import Settings
+from gatekeep.store import make_directory
 
 log = structlog.get_logger()
 
@@ -68,8 +69,8 @@ def serve(settings: Settings, config_path: Path) -> int:
         ],
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
-    state = settings.gateway.state_directory
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Before anything else can make it with wider permissions.
+    make_directory(settings.gateway.state_directory)
     catalogue = load_catalogue(settings.catalogue_path)
     listeners = [
         _bind(settings.gateway.listen, shared=settings.gateway.workers > 1)

@@ -176,6 +176,7 @@ class Worker:
         await self._record("stop")
         sweep.cancel()
         gate.pool.close()
+        gate.policy.close()
         await gate.credentials.close()
         await gate.issuers.close()
         await gate.ledger.close()

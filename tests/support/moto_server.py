@@ -30,6 +30,11 @@ class Moto:
                     raise
                 time.sleep(0.1)
 
+    def reset(self) -> None:
+        """Forget everything that was created."""
+        request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")
+        urllib.request.urlopen(request, timeout=10).close()
+
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
