@@ -7,9 +7,9 @@ permissions for Amazon S3 API operations" in the user guide.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import unquote
 
 from gatekeep.aws.arns import UNKNOWN, Place
+from gatekeep.aws.documents import unquote_strict
 from gatekeep.aws.needs import Pairs, Parameters, Rule
 from gatekeep.aws.readers import refuse
 
@@ -67,17 +67,20 @@ def _copy_source(parameters: Parameters, place: Place) -> Pairs:
     source = parameters.get("CopySource")
     if type(source) is not str:
         refuse("a copy names no source")
-    path, _, version = source.partition("?versionId=")
-    path = unquote(path, errors="strict").lstrip("/")
-    if path.startswith("arn:"):
-        # arn:aws:s3:…:accesspoint/name/object/key is IAM's own form.
-        arn = path
-    else:
+    coded, _, version = source.partition("?versionId=")
+    action = "s3:GetObjectVersion" if version else "s3:GetObject"
+    # SDKs code a plus; a bare one has been read as a space too, so both must do.
+    spellings = {coded, coded.replace("+", "%20")}
+    for spelling in sorted(spellings):
+        path = unquote_strict(spelling.encode()).lstrip("/")
+        if path.startswith("arn:"):
+            # arn:aws:s3:…:accesspoint/name/object/key is IAM's own form.
+            yield action, path
+            continue
         bucket, slash, key = path.partition("/")
         if not (bucket and slash and key):
             refuse("the source of a copy is no bucket and key")
-        arn = f"{_bucket_arn(bucket, place)}/{key}"
-    yield ("s3:GetObjectVersion" if version else "s3:GetObject"), arn
+        yield action, f"{_bucket_arn(bucket, place)}/{key}"
 
 
 def _s3_copy_object(parameters: Parameters, place: Place) -> Pairs:
@@ -109,7 +112,7 @@ def _s3_rename_object(parameters: Parameters, place: Place) -> Pairs:
     if type(source) is not str:
         refuse("RenameObject names no source")
     bucket = _bucket_arn(parameters.get("Bucket"), place)
-    key = unquote(source, errors="strict").lstrip("/")
+    key = unquote_strict(source.encode()).lstrip("/")
     name = f"{parameters.get('Bucket')}/"
     arn = f"{bucket}/{key.removeprefix(name)}"
     yield "s3:GetObject", arn

@@ -12,7 +12,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from gatekeep.aws.arns import UNKNOWN, Place
 from gatekeep.aws.special import kms_key_arn, secret_arns
@@ -32,13 +31,17 @@ def _sqs(parameters: Parameters, place: Place) -> Parameters:
     return _replace(parameters, QueueUrl=queue_arn(url, place))
 
 
+_QUEUE = re.compile(
+    r"(?:https?://[^/?#]+)?(?:/[^?#]*)?/(?P<account>[0-9]{12})/(?P<name>[\w.-]+)/?",
+    re.ASCII,
+)
+
+
 def queue_arn(url: str, place: Place) -> str:
     """The ARN of a queue URL: its last two path segments are account and name."""
-    segments = urlsplit(url).path.split("/") if url.isascii() else []
-    account, name = segments[-2:] if len(segments) >= 2 else ("", "")
-    if re.fullmatch(r"[0-9]{12}", account) is None or not name:
-        account, name = UNKNOWN, UNKNOWN
-    return f"arn:{place.partition}:sqs:{place.region}:{account}:{unquote(name)}"
+    match = _QUEUE.fullmatch(url)
+    account, name = match.group("account", "name") if match else (UNKNOWN, UNKNOWN)
+    return f"arn:{place.partition}:sqs:{place.region}:{account}:{name}"
 
 
 _FUNCTION = re.compile(

@@ -12,6 +12,7 @@ from typing import Any
 from xml.parsers import expat
 
 from gatekeep import limits
+from gatekeep.aws.documents import text_of
 from gatekeep.aws.models import SCALARS
 from gatekeep.aws.readers import FROM_TEXT, refuse, refuse_container, refuse_member
 
@@ -35,6 +36,8 @@ class Element:
 
 def parse_xml(body: bytes) -> Element:
     """The root element; raises `UnrecognisedError`."""
+    # expat follows a UTF-16 byte order mark whatever it is told.
+    text_of(body)
     top = Element("", {})
     stack = [top]
 
