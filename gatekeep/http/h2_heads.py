@@ -1,7 +1,7 @@
 """HTTP/2 request heads under the rules of HTTP/1.1.
 
 `h2` has refused what RFC 9113 calls malformed: pseudo fields missing, repeated or late,
-upper-case names, a host unlike ``:authority``. HTTP/1.1 is stricter about bytes, and
+upper-case names, fields of a connection, a host unlike ``:authority``. HTTP/1.1 is stricter about bytes, and
 the request goes on in HTTP/1.1.
 """
 
@@ -23,7 +23,7 @@ CONNECTION_FIELDS = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"te", b"transfer-encoding",
      b"upgrade")
 )  # fmt: skip
-"""Fields that HTTP/2 does not have (RFC 9113 8.2.2)."""
+"""Fields that HTTP/2 does not have (RFC 9113 8.2.2); left out of what we send."""
 
 
 def read_request_fields(headers: list[Field]) -> RequestHead:
@@ -51,10 +51,6 @@ def read_request_fields(headers: list[Field]) -> RequestHead:
             pseudo[name] = value
         elif _NAME.fullmatch(name) is None:
             raise _SENDER.framing_error("field_name", "not a header field name")
-        elif name in CONNECTION_FIELDS and (name, value) != (b"te", b"trailers"):
-            raise _SENDER.framing_error(
-                "h2_connection_field", "a field that HTTP/2 does not have"
-            )
         else:
             fields.append((name, value))
     if b":authority" in pseudo and not rules.values_of(fields, b"host"):
