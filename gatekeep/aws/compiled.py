@@ -18,7 +18,7 @@ from gatekeep.aws.models import (
 )
 from gatekeep.aws.plans import Permissions, plan
 
-FORMAT = 6
+FORMAT = 7
 """Raised whenever the meaning of a part changes."""
 
 

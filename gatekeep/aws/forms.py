@@ -169,9 +169,9 @@ def build_form_reader(
 def _wire_name(
     name: str, target: int, traits: dict[str, Any], shapes: Sequence[Any], ec2: bool
 ) -> str:
+    if "query" in traits:
+        return str(traits["query"])
     if ec2:
-        if "query" in traits:
-            return str(traits["query"])
         if "name" in traits:
             wire: str = traits["name"]
             return wire[0].upper() + wire[1:]

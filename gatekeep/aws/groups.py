@@ -10,6 +10,7 @@ from gatekeep.aws.ambiguities import in_order
 from gatekeep.aws.bindings import Binding, Query
 from gatekeep.aws.call import Protocol
 from gatekeep.aws.catalogue import Catalogue, Operation, Service
+from gatekeep.aws.former_query import is_queue_path
 from gatekeep.aws.routes import RestRouter, S3Router
 
 _REST = (Protocol.REST_JSON, Protocol.REST_XML)
@@ -79,8 +80,14 @@ class Group:
 
     def _speaking(self, protocols: tuple[Protocol, ...]) -> Iterator[Service]:
         for service in self.services.values():
-            if any(protocol in service.protocols for protocol in protocols):
+            if any(_speaks(service, protocol) for protocol in protocols):
                 yield service
+
+    def takes_form(self, path: bytes) -> bool:
+        """Whether a form may be sent to this path."""
+        return self.has_forms and (
+            path == b"/" or ("sqs" in self.services and is_queue_path(path))
+        )
 
     # --- RPC ----------------------------------------------------------------------
 
@@ -136,7 +143,7 @@ class Group:
             targets = []
             for name in in_order(names):
                 service = self.services[name]
-                protocol = next(p for p in _FORMS if p in service.protocols)
+                protocol = next(p for p in _FORMS if _speaks(service, p))
                 targets.append(Target(service, service.operation(action), protocol))
             if targets:
                 self._forms[key] = targets
@@ -175,3 +182,10 @@ class Group:
         return not (
             "s3outposts" in self.services and path.startswith(_S3_OUTPOSTS_PATH)
         )
+
+
+def _speaks(service: Service, protocol: Protocol) -> bool:
+    """Whether a service answers to a protocol: a query-compatible one, to query too."""
+    return protocol in service.protocols or (
+        protocol is Protocol.QUERY and service.query_compatible
+    )

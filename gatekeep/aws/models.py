@@ -22,6 +22,8 @@ from typing import Any
 import botocore
 from botocore.loaders import ExtrasProcessor
 
+from gatekeep.aws.former_query import add_query_names
+
 DATA = Path(botocore.__file__).parent / "data"
 
 SCALARS = ("string", "integer", "float", "boolean", "blob", "timestamp", "document")
@@ -71,6 +73,8 @@ def service_models() -> Iterator[tuple[str, str, dict[str, Any]]]:
             if model is not None:
                 extra = _read(directory / version / "service-2.sdk-extras.json")
                 extras.process(model, [extra] if extra else [])
+                if directory.name == "sqs":
+                    add_query_names(model)
                 yield directory.name, version, model
                 break
 

@@ -76,7 +76,7 @@ class Recogniser:
             return json_route(head, group, target, region, prefix)
         if b"smithy-protocol" in by_name:
             return cbor_route(head, group, region, prefix)
-        if group.has_forms and head.path == b"/":
+        if group.takes_form(head.path):
             route = form_route(head, group, region, prefix)
             if route is not None:
                 return route

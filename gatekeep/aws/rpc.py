@@ -12,6 +12,7 @@ from typing import Any
 
 from gatekeep.aws.call import Protocol, Route, UnrecognisedError
 from gatekeep.aws.documents import inflate, parse_cbor, parse_form, parse_json
+from gatekeep.aws.former_query import name_queue
 from gatekeep.aws.forms import grow_tree
 from gatekeep.aws.groups import Group, Target
 from gatekeep.aws.hosts import check_host
@@ -161,7 +162,10 @@ def _form_parameters(
     refusal: UnrecognisedError | None = None
     for target in targets:
         try:
-            return target, _read_form(target, form)
+            parameters = _read_form(target, form)
+            if head.path != b"/":
+                name_queue(head.path, target.operation.name, parameters)
+            return target, parameters
         except UnrecognisedError as error:
             refusal = refusal or error
     assert refusal is not None

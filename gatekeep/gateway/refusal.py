@@ -67,6 +67,8 @@ def answer_for(
         status=status,
         exchange_id=exchange_id,
         head_only=head.method == b"HEAD",
+        # SDKs of services that moved from query to JSON say that they look for it.
+        query_compatible=head.get(b"x-amzn-query-mode") == b"true",
     )
     return ResponseHead(status, fields), body
 
