@@ -12,7 +12,6 @@ from typing import Protocol
 
 from gatekeep import limits
 from gatekeep._fast.chunks import read_chunks
-from gatekeep.errors import PeerError
 from gatekeep.http.faults import Sender
 from gatekeep.http.heads import read_field_lines
 
@@ -91,39 +90,30 @@ class ChunkedBody:
         self.ended = False
 
     def take(self, buffer: bytes, start: int) -> tuple[bytes, int]:
-        """As `Body.take`; the pieces of several chunks come as one."""
-        pieces: list[bytes] = []
+        """As `Body.take`; one run of chunks or a part of one, copied once."""
         while start < len(buffer) and not self.ended:
-            try:
-                stop = self._take_step(buffer, start, pieces)
-            except PeerError:
-                if not pieces:
-                    raise
-                # What came before is body; the next call raises this again.
-                break
+            if self._place is _Place.DATA:
+                return self._take_data(buffer, start)
+            if self._place is _Place.SIZE:
+                data, stop = read_chunks(buffer, start)
+                if data:
+                    return data, stop
+                stop = self._take_size(buffer, start)
+            elif self._place is _Place.DATA_END:
+                stop = self._take_data_end(buffer, start)
+            else:
+                stop = self._take_trailer(buffer, start)
             if stop == start:  # the rest has yet to come
                 break
             start = stop
-        return (pieces[0] if len(pieces) == 1 else b"".join(pieces)), start
+        return b"", start
 
-    def _take_step(self, buffer: bytes, start: int, pieces: list[bytes]) -> int:
-        place = self._place
-        if place is _Place.DATA:
-            stop = min(len(buffer), start + self._left)
-            pieces.append(buffer[start:stop])
-            self._left -= stop - start
-            if not self._left:
-                self._place = _Place.DATA_END
-            return stop
-        if place is _Place.SIZE:
-            data, stop = read_chunks(buffer, start)
-            if data:
-                pieces.append(data)
-                return stop
-            return self._take_size(buffer, start)
-        if place is _Place.DATA_END:
-            return self._take_data_end(buffer, start)
-        return self._take_trailer(buffer, start)
+    def _take_data(self, buffer: bytes, start: int) -> tuple[bytes, int]:
+        stop = min(len(buffer), start + self._left)
+        self._left -= stop - start
+        if not self._left:
+            self._place = _Place.DATA_END
+        return buffer[start:stop], stop
 
     def _take_size(self, buffer: bytes, start: int) -> int:
         bound = start + limits.CHUNK_LINE_BYTES_MAX

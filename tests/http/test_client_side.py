@@ -228,11 +228,10 @@ def test_a_body_may_have_tiny_chunks_but_not_endless_extensions():
     assert len(side.next_event().data) == 50_000
     extended = b"1;%b\r\na\r\n" % (b"x" * 1023)
     fitting = limits.CHUNK_EXTENSIONS_BYTES_MAX // 1024
-    assert len(events_of(side_after(CHUNKED, extended * fitting))[1].data) == fitting
-    raw = CHUNKED + extended * (fitting + 1)
-    side = side_after(raw)
+    side = side_after(CHUNKED, extended * (fitting + 1))
     side.next_event()
-    assert len(side.next_event().data) == fitting
+    for _ in range(fitting):
+        assert side.next_event() == Data(b"a")
     with pytest.raises(LimitError, match="chunk_extensions"):
         side.next_event()
 
