@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import msgpack
 
 from gatekeep.access.requests import AccessRequest, ClaimError, State
 from gatekeep.aws.call import Call
+from gatekeep.aws.signing_keys import SigningKey
 from gatekeep.errors import PeerError
 from gatekeep.gateway.entries import hold_of
 from gatekeep.gateway.refusal import DeniedError
@@ -68,7 +68,7 @@ async def _open(exchange: Exchange) -> AccessRequest:
         session=exchange.session,
         call=call,
         parameters_digest=call_digest(
-            gate.digest_key.reveal(), call, content if exchange.route.streams else ""
+            gate.digest_key, call, content if exchange.route.streams else ""
         ),
         parameters=exchange.masked_parameters(),
         quorums=decision.obligations.approve,
@@ -102,7 +102,7 @@ def _not_approved(exchange: Exchange, request: AccessRequest) -> DeniedError:
     )
 
 
-def call_digest(key: bytes, call: Call, content_sha256: str) -> str:
+def call_digest(key: SigningKey, call: Call, content_sha256: str) -> str:
     """A keyed digest of what a call asks, the same however its bytes are spelled.
 
     Dates, signatures and the order of members do not count; every parameter does.
@@ -126,7 +126,7 @@ def call_digest(key: bytes, call: Call, content_sha256: str) -> str:
             "access.no_canonical_form",
             "the request's parameters have no canonical form to approve",
         ) from error
-    return hmac.digest(key, text, "sha256").hex()
+    return key.sign(text)
 
 
 def _canonical(value: object) -> object:

@@ -38,6 +38,7 @@ class Client(Protocol):
     def answer_began(self) -> bool:
         """Whether a final head was written."""
 
+    @property
     def peer_address(self) -> str:
         """Where it connects from."""
 

@@ -5,7 +5,6 @@ Everything that goes into a record passes through the masks first (I5).
 
 from __future__ import annotations
 
-import hmac
 from typing import TYPE_CHECKING
 
 from gatekeep import limits
@@ -52,9 +51,7 @@ def intent_of(exchange: Exchange, *, upstream_host: str) -> Intent:
         operation=call.operation,
         region=call.region,
         needs=needs_of(call),
-        access_level=max(
-            (n.level for n in call.needs), key=_STRENGTH.__getitem__
-        ).value,
+        access_level=_strongest(call).value,
         changes=call.changes,
         parameters=exchange.masked_parameters(),
         parameters_digest=approved.parameters_digest if approved else "",
@@ -154,6 +151,13 @@ def hold_of(exchange: Exchange, request: AccessRequest) -> HoldRequested:
     )
 
 
+def _strongest(call: Call) -> AccessLevel:
+    """The strongest access level that the call needs."""
+    if len(call.needs) == 1:
+        return call.needs[0].level
+    return max((need.level for need in call.needs), key=_STRENGTH.__getitem__)
+
+
 def needs_of(call: Call) -> tuple[tuple[str, str], ...]:
     """The permissions a call uses, as records carry them."""
     return tuple((need.action, need.resource) for need in call.needs)
@@ -211,4 +215,4 @@ def _request_digest(exchange: Exchange) -> str:
     body = exchange.body.whole
     if not body:
         return ""
-    return hmac.digest(exchange.gate.digest_key.reveal(), body, "sha256").hex()
+    return exchange.gate.digest_key.sign(body)

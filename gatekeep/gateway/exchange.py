@@ -60,6 +60,7 @@ class Exchange:
         self.head = head
         self.id = os.urandom(16).hex()
         self.started_ns = gate.clock.now_ns()
+        self.source_address = client.peer_address
         self.approved: AccessRequest | None = None
         self.intent: asyncio.Future[Receipt] | None = None
         self.sent = False
@@ -297,11 +298,6 @@ class Exchange:
     def known(self) -> Call | Route | None:
         """The call, or as much as the head told; None before recognition."""
         return getattr(self, "call", None) or getattr(self, "route", None)
-
-    @property
-    def source_address(self) -> str:
-        """Where the client connects from."""
-        return self.client.peer_address()
 
     @property
     def user_agent(self) -> str:

@@ -10,6 +10,7 @@ from gatekeep.audit.client import LedgerClient
 from gatekeep.aws.endpoints import Endpoints
 from gatekeep.aws.recognise import Recogniser
 from gatekeep.aws.signer import Signer
+from gatekeep.aws.signing_keys import SigningKey
 from gatekeep.clock import Clock
 from gatekeep.credentials.source import CredentialSource
 from gatekeep.gateway.hold import HoldDesk
@@ -20,7 +21,6 @@ from gatekeep.identity.sessions import SessionKeyring
 from gatekeep.identity.sts import Door
 from gatekeep.masking.masking import Masking
 from gatekeep.policy.engine import PolicyEngine
-from gatekeep.principal import Secret
 from gatekeep.settings import Settings
 
 
@@ -45,7 +45,7 @@ class Gate:
     credentials: CredentialSource
     ledger: LedgerClient
     pool: UpstreamPool
-    digest_key: Secret
+    digest_key: SigningKey
     """Keys the digests of unmasked content (I5)."""
     parameter_bytes: int = 0
     """Parameter bodies buffered right now; see limits.PARAMETER_BODIES_BYTES_MAX."""

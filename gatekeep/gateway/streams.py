@@ -52,9 +52,10 @@ class StreamClient:
         """Whether a final head was written."""
         return self.stream.answer_began
 
+    @property
     def peer_address(self) -> str:
         """Where the connection comes from."""
-        return self._connection.peer_address()
+        return self._connection.peer_address
 
     async def body_piece(self) -> bytes | None:
         """The next piece of the request body; see `client.Client`."""

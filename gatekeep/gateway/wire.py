@@ -23,6 +23,7 @@ class Wire(asyncio.Protocol):
     Attributes:
         closed: the connection is gone; nothing can be written.
         ended: the other side sends nothing more.
+        peer_address: the other side's address without its port; empty when unknown.
         deadline_s: loop time at which the worker's sweep aborts this wire;
             infinity when nothing is due. Owned by whoever waits.
     """
@@ -39,6 +40,7 @@ class Wire(asyncio.Protocol):
         "closed",
         "deadline_s",
         "ended",
+        "peer_address",
         "timed_out",
     )
 
@@ -54,13 +56,17 @@ class Wire(asyncio.Protocol):
         self.closed = False
         self.ended = False
         self.timed_out = False
+        self.peer_address = ""
         self.deadline_s = float("inf")
 
     # --- asyncio's calls --------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport."""
+        """Keep the transport, and where it leads."""
         self._transport = cast("asyncio.Transport", transport)
+        peer: Any = transport.get_extra_info("peername")
+        if isinstance(peer, tuple):
+            self.peer_address = str(peer[0])
 
     def data_received(self, data: bytes) -> None:
         """Hand bytes to the reader; pause the socket when nobody takes them."""
@@ -187,10 +193,3 @@ class Wire(asyncio.Protocol):
             self.deadline_s = float("inf")
             self.timed_out = True
             self.abort()
-
-    def peer_address(self) -> str:
-        """The other side's address without its port, or an empty string."""
-        if self._transport is None:
-            return ""
-        peer: Any = self._transport.get_extra_info("peername")
-        return str(peer[0]) if isinstance(peer, tuple) else ""

@@ -19,6 +19,7 @@ from gatekeep.aws.catalogue import Catalogue
 from gatekeep.aws.endpoints import Endpoints
 from gatekeep.aws.recognise import Recogniser
 from gatekeep.aws.signer import Signer
+from gatekeep.aws.signing_keys import SigningKey
 from gatekeep.clock import SYSTEM_CLOCK
 from gatekeep.credentials.source import CredentialSource
 from gatekeep.errors import FramingError, LimitError, OperatorError
@@ -106,7 +107,7 @@ def open_gate(
         ),
         ledger=LedgerClient(settings.state_path("ledger.sock")),
         pool=UpstreamPool(loop, settings.upstream),
-        digest_key=Secret.read(settings.audit.digest_key),
+        digest_key=SigningKey(Secret.read(settings.audit.digest_key).reveal()),
     )
 
 
