@@ -16,7 +16,6 @@ from typing import Any
 
 from gatekeep.errors import OperatorError
 
-
 _NOT_IN_SESSION_NAME = re.compile(r"[^A-Za-z0-9_+=,.@-]")
 """What STS allows in RoleSessionName and SourceIdentity (STS API reference)."""
 

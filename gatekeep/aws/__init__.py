@@ -1,0 +1,1 @@
+"""What AWS bytes mean: catalogue, recognition, signatures, bodies, faults, endpoints."""

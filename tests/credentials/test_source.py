@@ -245,7 +245,7 @@ def test_new_credentials_come_ahead_of_need_behind_the_request(with_source, sts,
         await asyncio.to_thread(sts.wait_until_asked, 2)
         sts.gate.set()
         async with asyncio.timeout(20):
-            while (second := await get(source)) is first:  # noqa: ASYNC110
+            while (second := await get(source)) is first:
                 await asyncio.sleep(0)
         assert second.expires_at_s == NOW_S + 7200
 
