@@ -19,11 +19,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from gatekeep import limits
-from gatekeep.aws.arns import Place, fill, look_up
+from gatekeep.aws.arns import Place, fill, look_up, render
 from gatekeep.aws.call import AccessLevel, Need
-from gatekeep.aws.catalogue import Catalogue, Service
+from gatekeep.aws.catalogue import Catalogue, Operation, Service
 from gatekeep.aws.readers import refuse
-from gatekeep.aws.references import place_of, rewrite
+from gatekeep.aws.references import has_owner, place_of, rewriter_of
 from gatekeep.aws.special import BESIDES, SPECIAL
 
 
@@ -40,21 +40,66 @@ def needs_of(
         UnrecognisedError: the parameters do not say what is needed, or name more
             than `limits.NEEDS_MAX` resources.
     """
-    place = place_of(service.name, parameters, place)
-    special = SPECIAL.get((service.name, operation))
-    besides = BESIDES.get(service.name)
+    described = service.operation(operation)
+    recipe = described.recipe
+    if recipe is None:
+        recipe = described.recipe = _Recipe(service.name, described)
+    if recipe.path is not None:
+        # Most calls: one action on the one resource that one parameter names.
+        name = parameters.get(recipe.path)
+        if type(name) is str and name and not name.startswith("arn:"):
+            action, level, resources = described.plan[0]
+            return (Need(action, render(resources[0][0], place, (name,)), level),)
+    return _all_needs(catalogue, service.name, recipe, parameters, place)
+
+
+class _Recipe:
+    """What is known of an operation's needs before its parameters are."""
+
+    __slots__ = ("besides", "path", "plan", "rewriter", "special")
+
+    def __init__(self, service: str, operation: Operation) -> None:
+        self.plan = operation.plan
+        self.special = SPECIAL.get((service, operation.name))
+        self.besides = BESIDES.get(service)
+        self.rewriter = rewriter_of(service, operation.name)
+        self.path: str | None = None
+        if not (self.special or self.besides or self.rewriter or has_owner(service)):
+            self.path = _only_path(self.plan)
+
+
+def _only_path(plan: list[tuple[str, AccessLevel, list[Any]]]) -> str | None:
+    """The parameter that alone names the one resource of a plan, if there is one."""
+    if len(plan) != 1 or len(plan[0][2]) != 1:
+        return None
+    _, sources, required, each = plan[0][2][0]
+    if required is None or each or len(sources) != 1 or len(sources[0]) != 1:
+        return None
+    path = sources[0][0]
+    return str(path[0]) if len(path) == 1 else None
+
+
+def _all_needs(
+    catalogue: Catalogue,
+    service: str,
+    recipe: _Recipe,
+    parameters: Mapping[str, Any],
+    place: Place,
+) -> tuple[Need, ...]:
+    place = place_of(service, parameters, place)
     levels: dict[tuple[str, str], AccessLevel] = {}
-    if special is not None:
-        for action, arn in special(parameters, place):
+    if recipe.special is not None:
+        for action, arn in recipe.special(parameters, place):
             levels[action, arn] = catalogue.access_level(action)
     else:
-        described = service.operation(operation)
-        plain = rewrite(service.name, operation, parameters, place)
-        for action, level, resources in described.plan:
+        plain = parameters
+        if recipe.rewriter is not None:
+            plain = recipe.rewriter(parameters, place)
+        for action, level, resources in recipe.plan:
             for arn in _resources(resources, plain, place):
                 levels[action, arn] = level
-    if besides is not None:
-        for action, arn in besides(parameters, place):
+    if recipe.besides is not None:
+        for action, arn in recipe.besides(parameters, place):
             levels[action, arn] = catalogue.access_level(action)
     if len(levels) > limits.NEEDS_MAX:
         refuse("the call names more resources than any AWS call", "aws.too_many_needs")

@@ -17,6 +17,9 @@ from gatekeep.aws.readers import FROM_TEXT, from_base64, refuse
 Query = dict[str, list[str]]
 """A query string: values by key, both percent-decoded, in wire order."""
 
+Headers = Mapping[bytes, bytes]
+"""Raw header values by lower-case name."""
+
 
 class Binding:
     """One REST operation's way onto the wire.
@@ -78,13 +81,13 @@ class Binding:
             name for _, where, name in required if where == "querystring"
         )
         self.needed_headers = tuple(
-            name.lower() for _, where, name in required if where == "header"
+            name.lower().encode() for _, where, name in required if where == "header"
         )
         self._queries: dict[str, tuple[str, Callable[[list[str]], Any]]] = {}
         self._query_map = ""
         self._query_map_of_lists = False
-        self._headers: dict[str, tuple[str, Callable[[str], Any]]] = {}
-        self._header_prefixes: list[tuple[str, str]] = []
+        self._headers: dict[bytes, tuple[str, Callable[[str], Any]]] = {}
+        self._header_prefixes: list[tuple[bytes, str]] = []
         self._host_label = ""
         self.payload: list[Any] | None = None
         self.payload_is_blob = False
@@ -102,9 +105,9 @@ class Binding:
             elif where == "querystring":
                 self._bind_query(name, wire, index, shapes)
             elif where == "headers":
-                self._header_prefixes.append((wire.lower(), name))
+                self._header_prefixes.append((wire.lower().encode(), name))
             elif where == "header":
-                self._headers[wire.lower()] = (
+                self._headers[wire.lower().encode()] = (
                     name,
                     _header_reader(index, traits, shapes),
                 )
@@ -140,14 +143,12 @@ class Binding:
             read = FROM_TEXT[shape[1][0]]
             self._queries[wire] = (name, lambda values: [read(v) for v in values])
 
-    def fits(
-        self, query: Query, headers: dict[str, str], strict: Iterable[str]
-    ) -> bool:
+    def fits(self, query: Query, headers: Headers, strict: Iterable[bytes]) -> bool:
         """Whether a head whose path fits can be this operation.
 
         Args:
             query: the query without what signing added.
-            headers: values by lower-case name.
+            headers: raw values by lower-case name.
             strict: names of headers that the operation must have (S3, where such a
                 header can turn one operation into another).
         """
@@ -175,12 +176,12 @@ class Binding:
         """Whether parameters hold every member that the model requires."""
         return all(name in parameters for name in self._required)
 
-    def models_header(self, name: str) -> bool:
+    def models_header(self, name: bytes) -> bool:
         """Whether a header is one of the operation's parameters."""
         return name in self._headers
 
     def parameters(
-        self, labels: list[str], query: Query, headers: dict[str, str]
+        self, labels: list[str], query: Query, headers: Headers
     ) -> dict[str, Any]:
         """The parameters that the head holds, by modelled name."""
         result: dict[str, Any] = {}
@@ -194,15 +195,24 @@ class Binding:
                 loose = result.setdefault(self._query_map, {})
                 many = self._query_map_of_lists or len(values) > 1
                 loose[key] = values if many else values[0]
-        for key, text in headers.items():
-            header = self._headers.get(key)
+        for raw, value in headers.items():
+            header = self._headers.get(raw)
             if header is not None:
-                result[header[0]] = header[1](text)
-            else:
+                result[header[0]] = header[1](_header_text(value))
+            elif self._header_prefixes:
                 for prefix, name in self._header_prefixes:
-                    if key.startswith(prefix):
-                        result.setdefault(name, {})[key[len(prefix) :]] = text
+                    if raw.startswith(prefix):
+                        key = raw[len(prefix) :].decode("latin-1")
+                        result.setdefault(name, {})[key] = _header_text(value)
         return result
+
+
+def _header_text(value: bytes) -> str:
+    # SDKs send ASCII; S3 takes user metadata in UTF-8, some clients send Latin-1.
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _single(read: Callable[[str], Any]) -> Callable[[list[str]], Any]:

@@ -66,6 +66,7 @@ class Operation:
         "name",
         "plan",
         "readonly",
+        "recipe",
         "reference",
         "unsigned",
         "unsigned_payload",
@@ -95,6 +96,8 @@ class Operation:
             for action, level, resources in described[6]
         ]
         """What it needs (`plans`)."""
+        self.recipe: Any = None
+        """What `actions` makes of the plan when it is first asked."""
 
 
 class Service:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from gatekeep.aws.ambiguities import in_order
-from gatekeep.aws.bindings import Binding, Query
+from gatekeep.aws.bindings import Binding, Headers, Query
 from gatekeep.aws.call import Protocol
 from gatekeep.aws.catalogue import Catalogue, Operation, Service
 from gatekeep.aws.former_query import is_queue_path
@@ -165,7 +165,7 @@ class Group:
         return S3Router(self.services["s3"].bindings())
 
     def rest_matches(
-        self, method: bytes, path: bytes, query: Query, headers: dict[str, str],
+        self, method: bytes, path: bytes, query: Query, headers: Headers,
         bucket: str,
     ) -> list[tuple[list[Binding], list[str]]]:  # fmt: skip
         """REST routes by falling precedence (`RestRouter.matches`)."""
@@ -173,12 +173,14 @@ class Group:
             return self._s3.matches(method, path, query, bucket)
         return self._rest.matches(method, path, query)
 
-    def is_s3(self, path: bytes, headers: dict[str, str]) -> bool:
+    def is_s3(self, path: bytes, headers: Headers) -> bool:
         """Whether a REST request is S3's own, by bucket and key."""
         if "s3" not in self.services:
             return False
         if path.startswith(_S3_CONTROL_PATH):
-            return not ("x-amz-account-id" in headers or "x-amz-outpost-id" in headers)
+            return not (
+                b"x-amz-account-id" in headers or b"x-amz-outpost-id" in headers
+            )
         return not (
             "s3outposts" in self.services and path.startswith(_S3_OUTPOSTS_PATH)
         )

@@ -216,14 +216,16 @@ def place_of(service: str, parameters: Parameters, place: Place) -> Place:
 _ACCOUNT = re.compile(r"[0-9]{12}(?![0-9])")
 
 
-def rewrite(
-    service: str, operation: str, parameters: Parameters, place: Place
-) -> Parameters:
-    """Parameters with each resource written in one way."""
-    rewriter = _SERVICES.get(service)
+def has_owner(service: str) -> bool:
+    """Whether a service's calls may name whose account a resource is in."""
+    return service in _ACCOUNTS
+
+
+def rewriter_of(service: str, operation: str) -> Rewriter | None:
+    """What writes each resource of an operation's parameters in one way."""
     if service == "athena" and operation in _ATHENA_IN_PRIMARY:
-        rewriter = _with_default("WorkGroup", "primary")
-    return parameters if rewriter is None else rewriter(parameters, place)
+        return _with_default("WorkGroup", "primary")
+    return _SERVICES.get(service)
 
 
 _SERVICES: dict[str, Rewriter] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gatekeep.aws.bindings import Binding, Query
+from gatekeep.aws.bindings import Binding, Headers, Query
 from gatekeep.aws.call import Protocol, Route, UnrecognisedError
 from gatekeep.aws.catalogue import Service
 from gatekeep.aws.documents import parse_json, text_of
@@ -19,10 +19,11 @@ from gatekeep.aws.xmlbody import parse_xml
 from gatekeep.http.messages import RequestHead
 
 _S3_GENERAL = frozenset((
-    "x-amz-checksum-mode", "x-amz-content-sha256", "x-amz-date",
-    "x-amz-decoded-content-length", "x-amz-expected-bucket-owner", "x-amz-region-set",
-    "x-amz-request-payer", "x-amz-s3session-token", "x-amz-sdk-checksum-algorithm",
-    "x-amz-security-token", "x-amz-te", "x-amz-trailer", "x-amz-user-agent",
+    b"x-amz-checksum-mode", b"x-amz-content-sha256", b"x-amz-date",
+    b"x-amz-decoded-content-length", b"x-amz-expected-bucket-owner",
+    b"x-amz-region-set", b"x-amz-request-payer", b"x-amz-s3session-token",
+    b"x-amz-sdk-checksum-algorithm", b"x-amz-security-token", b"x-amz-te",
+    b"x-amz-trailer", b"x-amz-user-agent",
 ))  # fmt: skip
 """``x-amz-`` headers that never choose an operation. Any other of that name must be
 one the operation has: ``x-amz-copy-source`` turns a PUT into a copy."""
@@ -37,7 +38,7 @@ class RestDetail:
     group: Group
     candidates: list[tuple[Binding, list[str]]]
     query: Query
-    headers: dict[str, str]
+    headers: Headers
     host_prefix: str
     bucket: str
     """What Host says instead of the path (S3's virtual-host style)."""
@@ -48,11 +49,9 @@ def rest_route(head: RequestHead, group: Group, region: str, prefix: str) -> Rou
     for name in _METHOD_OVERRIDES:
         if name in head.by_name:
             refuse("a header asks for another method than the request line's")
-    headers = {
-        name.decode("latin-1"): _text(value) for name, value in head.by_name.items()
-    }
-    if "aws-chunked" in headers.get("content-encoding", ""):
-        _drop_framing(headers)
+    headers: Headers = head.by_name
+    if b"aws-chunked" in headers.get(b"content-encoding", b""):
+        headers = _without_framing(headers)
     query = parse_query(head.query)
     for key in SIGNING_QUERY & query.keys():
         del query[key]
@@ -98,26 +97,27 @@ def rest_route(head: RequestHead, group: Group, region: str, prefix: str) -> Rou
     )
 
 
-def _drop_framing(headers: dict[str, str]) -> None:
+def _without_framing(headers: Headers) -> Headers:
     """Leave the object's own coding: aws-chunked is framing, undone before us."""
-    codings = [c.strip() for c in headers.pop("content-encoding").split(",")]
-    left = [coding for coding in codings if coding not in ("", "aws-chunked")]
-    if left:
-        headers["content-encoding"] = ",".join(left)
+    left = dict(headers)
+    codings = [coding.strip() for coding in left.pop(b"content-encoding").split(b",")]
+    own = b",".join(coding for coding in codings if coding not in (b"", b"aws-chunked"))
+    return left | {b"content-encoding": own} if own else left
 
 
-def _s3_view(query: Query, headers: dict[str, str]) -> tuple[Query, dict[str, str]]:
+def _s3_view(query: Query, headers: Headers) -> tuple[Query, Headers]:
     """Query and headers as S3 sees them: a presigned URL may carry the headers."""
     hoisted = [key for key in query if key.lower().startswith("x-amz-")]
-    if hoisted:
-        query, headers = dict(query), dict(headers)
-        for key in hoisted:
-            values = query.pop(key)
-            name = key.lower()
-            if len(values) != 1 or headers.get(name, values[0]) != values[0]:
-                refuse("the query holds a header twice, or otherwise than the head")
-            headers[name] = values[0]
-    return query, headers
+    if not hoisted:
+        return query, headers
+    query, seen = dict(query), dict(headers)
+    for key in hoisted:
+        values = query.pop(key)
+        name, value = key.lower().encode(), values[0].encode()
+        if len(values) != 1 or seen.get(name, value) != value:
+            refuse("the query holds a header twice, or otherwise than the head")
+        seen[name] = value
+    return query, seen
 
 
 def _bucket(prefix: str) -> str:
@@ -130,13 +130,13 @@ def _in_bucket(binding: Binding, bucket: str) -> bool:
     return bucket != "" and not binding.host_prefix
 
 
-def _strict_headers(headers: dict[str, str]) -> list[str]:
+def _strict_headers(headers: Headers) -> list[bytes]:
     return [
         name
         for name in headers
-        if name.startswith("x-amz-")
+        if name.startswith(b"x-amz-")
         and name not in _S3_GENERAL
-        and not name.startswith("x-amz-checksum-")
+        and not name.startswith(b"x-amz-checksum-")
     ]
 
 
@@ -180,9 +180,9 @@ def _parameters(
                 blob = SCALARS[index] == "blob"
                 parameters[name] = body if blob else text_of(body)
         elif body:
-            kind = ""
-            if not binding.models_header("content-type"):
-                kind = detail.headers.get("content-type", "")
+            kind = b""
+            if not binding.models_header(b"content-type"):
+                kind = detail.headers.get(b"content-type", b"")
             _add_body(parameters, binding, service, body, kind)
     if detail.host_prefix and not detail.bucket:
         check_host(binding.host_prefix, detail.host_prefix, parameters)
@@ -194,7 +194,7 @@ def _add_body(
     binding: Binding,
     service: Service,
     body: bytes,
-    content_type: str,
+    content_type: bytes,
 ) -> None:
     """Read a body that holds parameters, by the operation's model."""
     reference = service.operation(binding.operation).reference
@@ -204,7 +204,7 @@ def _add_body(
         if body not in EMPTY_BODIES:
             refuse("the call takes no body and has one")
         return
-    kind = content_type.partition(";")[0].strip().lower().encode()
+    kind = content_type.partition(b";")[0].strip().lower()
     if Protocol.REST_XML in service.protocols:
         if kind == FORM or kind in JSON_TYPES:
             refuse("the body's content type is not XML")
@@ -221,11 +221,3 @@ def _add_body(
         parameters[binding.payload[0]] = value
     else:
         parameters.update(value)
-
-
-def _text(value: bytes) -> str:
-    # SDKs send ASCII; S3 takes user metadata in UTF-8, some clients send Latin-1.
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
