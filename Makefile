@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: build demo test check format clean bench bench-peers bench-masking
+.PHONY: build demo test check format clean bench bench-budget bench-peers bench-masking
 
 build: $(VENV)/built
 
@@ -31,6 +31,11 @@ format: build
 
 bench: build
 	$(BIN)/python -m bench.run
+
+# Instructions of each room and kernel against bench/budget.toml: needs valgrind, no
+# quiet machine.
+bench-budget: build
+	$(BIN)/python -m bench.micro --budget
 
 # What gatekeep is measured against. Envoy and mitmproxy get an environment of their
 # own, because their dependencies are not ours.

@@ -13,28 +13,27 @@ import botocore.config
 import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from bench.peers import Gatekeep, Proxy
+from bench.peers import Gatekeep
 from tests.support.stand import ROLE_ARN
+
+Credentials = tuple[str, str, str]
+"""Access key id, secret access key, session token."""
 
 GROUPS = ("agents", "staff", "payments-team")
 
 
 class Agent:
-    """An agent with a session, its requests caught before they leave.
+    """An agent, its requests caught before they leave.
 
     Args:
-        proxy: where the requests are to go; gatekeep gives the session, for the
-            others any credentials of the same form do.
-        gateway: whose STS door gives the session.
-        subject: who it is.
+        port: on 127.0.0.1, of whom the requests are for.
+        credentials: access key id, secret key, session token.
     """
 
-    def __init__(
-        self, proxy: Proxy, gateway: Gatekeep, *, subject: str = "agent-7"
-    ) -> None:
-        self._endpoint = f"https://127.0.0.1:{proxy.port}"
+    def __init__(self, port: int, credentials: Credentials) -> None:
+        self._endpoint = f"https://127.0.0.1:{port}"
         self._session = botocore.session.Session()
-        self._session.set_credentials(*_session(gateway, subject))
+        self._session.set_credentials(*credentials)
 
     def request(self, service: str, operation: str, **parameters: Any) -> bytes:
         """The bytes of a request: head and body, signed now."""
@@ -87,7 +86,7 @@ def _wire(request: AWSPreparedRequest) -> bytes:
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
-def _session(gateway: Gatekeep, subject: str) -> tuple[str, str, str]:
+def credentials_of(gateway: Gatekeep, subject: str = "agent-7") -> Credentials:
     """Credentials by AssumeRoleWithWebIdentity, as an SDK fetches them."""
     assert gateway.issuer is not None
     context = ssl.create_default_context(cafile=str(gateway.directory / "ca.pem"))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import evidence, load, machine
-from bench.agents import Agent
+from bench.agents import Agent, credentials_of
 from bench.peers import Gatekeep, Proxy
 from bench.upstream import Upstream
 
@@ -85,7 +85,8 @@ class Session:
         return found
 
     def agent(self, proxy: Proxy) -> Agent:
-        return Agent(proxy, self.gateway)
+        """An agent of that proxy's, with a session of the gateway's STS door."""
+        return Agent(proxy.port, credentials_of(self.gateway))
 
     def closed_loop(self, table: Table, works: list[Work], connections: int) -> None:
         """Measure works in turn, round after round, and hold the log against it."""
