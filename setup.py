@@ -38,6 +38,7 @@ setup(
         build_dir=None if MODE == "trace" else f"build/cython-{MODE}",
         compiler_directives={
             "language_level": 3,
+            "autotestdict": False,
             "binding": True,
             "embedsignature": False,
             "boundscheck": True,

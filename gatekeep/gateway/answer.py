@@ -19,7 +19,7 @@ from gatekeep.http.messages import Field, ResponseHead
 from gatekeep.masking.masking import ResponseMask
 
 HOP_BY_HOP = frozenset(
-    (b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization",
+    (b"connection", b"http2-settings", b"keep-alive", b"proxy-authenticate", b"proxy-authorization",
      b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade")
 )  # fmt: skip
 """Fields that are about one connection and are never passed on (RFC 9110 7.6.1)."""

@@ -14,6 +14,7 @@ from typing import Any
 from gatekeep import limits
 from gatekeep.errors import FramingError, PeerError
 from gatekeep.gateway.client import Client, ClientGoneError
+from gatekeep.gateway.refusal import send_bad_framing
 from gatekeep.gateway.wire import Wire
 from gatekeep.http.events import Data, EndOfMessage, NeedData
 from gatekeep.http.h2 import ClientSideH2
@@ -204,8 +205,9 @@ class Http2Connection(Wire):
             head = client.stream.next_event()
             if isinstance(head, RequestHead):
                 await self._run(client, head)
-        except PeerError:
-            client.abort()
+        except PeerError as error:
+            # A head that is not one: told like any refusal, on its stream alone.
+            await send_bad_framing(client, error)
         finally:
             del self._clients[client.stream.id]
 
@@ -243,7 +245,6 @@ class Http2Connection(Wire):
         for client in list(self._clients.values()):
             if now_s >= client.deadline_s:
                 client.deadline_s = float("inf")
-                client.stream.lose()
                 client.abort()
                 client.news()
         if self.is_idle:
