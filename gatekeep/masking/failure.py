@@ -22,3 +22,20 @@ class MaskingError(PeerError):
         detail: str = "",
     ) -> None:
         super().__init__(code, message, status=status, aws_code=aws_code, detail=detail)
+
+
+REASONS = {
+    "malformed": "it is not of its format",
+    "depth": "it is nested too deep",
+    "token_size": "a value in it is too long",
+    "uninspectable": "it holds bytes of a format that cannot be inspected",
+}
+
+
+def unreadable(error: ValueError) -> MaskingError:
+    """Return the error for a body in which a kernel found something wrong."""
+    code, detail = error.args
+    reason = REASONS.get(code, "it cannot be read")
+    return MaskingError(
+        f"masking.{code}", f"the body cannot be masked: {reason}", detail=detail
+    )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
+from gatekeep._fast.splice import MalformedText
 from gatekeep.aws.call import Call
 from gatekeep.http.messages import RequestHead
-from gatekeep.masking.detectors import DETECTORS
-from gatekeep.masking.failure import MaskingError
-from gatekeep.masking.json_body import JsonMask
-from gatekeep.masking.plan import MaskPlan, ResponseMask, is_json
-from gatekeep.masking.profiles import Rules, compile_rules
-from gatekeep.masking.styles import Kind, Style
+from gatekeep.masking.codecs import media_codec
+from gatekeep.masking.detectors import DETECTORS, Detector
+from gatekeep.masking.engine import Engine
+from gatekeep.masking.failure import MaskingError, unreadable
+from gatekeep.masking.patterns import PatternCache, own_detectors
+from gatekeep.masking.plan import MaskPlan, ResponseMask
+from gatekeep.masking.profiles import Profile, compile_profiles
+from gatekeep.masking.styles import Kind, Style, TokenKey
 from gatekeep.settings import MaskingSettings
 
 __all__ = ["MaskPlan", "Masking", "ResponseMask"]
@@ -27,18 +31,25 @@ class Masking:
     """Compiled masking settings: made once a process, shared by all exchanges."""
 
     def __init__(self, settings: MaskingSettings) -> None:
-        """Compile the profiles.
+        """Compile the profiles and try the operator's own patterns on their samples.
 
         Raises:
             OperatorError: a mask, style, path or pattern is wrong; names its key.
         """
-        self._profiles = compile_rules(settings)
-        self._merged: dict[tuple[str, ...], Rules] = {}
-        record = Rules(detectors=dict(RECORD_STYLES))
+        self._key = TokenKey.read(settings.token_key) if settings.token_key else None
+        self._patterns = PatternCache()
+        own = own_detectors(settings.detector)
+        self._detectors: dict[str, Detector] = {**DETECTORS, **own}
+        self._profiles = compile_profiles(settings, self._detectors, self._key)
+        record = Profile(detectors=dict(RECORD_STYLES))
         if settings.record_profile is not None:
             record = record.merge(self._named(settings.record_profile))
         self._record = record
-        self._records: dict[tuple[str, ...], Rules] = {}
+        self._engines: dict[tuple[str, ...], Engine] = {}
+        self._record_engines: dict[tuple[str, ...], Engine] = {}
+        for name in self._profiles:
+            self._engine((name,))
+        self._recorded(())
 
     def plan(
         self, call: Call, head: RequestHead, profiles: tuple[str, ...]
@@ -53,20 +64,23 @@ class Masking:
         Raises:
             MaskingError: what is asked for cannot be masked.
         """
-        return MaskPlan(call, self._rules(profiles) if profiles else None)
+        return MaskPlan(call, self._engine(profiles) if profiles else None)
 
     def mask_value(
         self, value: object, profiles: tuple[str, ...]
     ) -> tuple[object, dict[str, int]]:
         """Return a JSON-able copy of a parameter tree, masked, and what was found.
 
-        Bytes become text, or their count where they are not UTF-8. The record profile
-        and every built-in detector apply beside the named profiles (I5).
+        Bytes become text, or their count where they are not UTF-8. The record
+        profile and every built-in detector apply beside the named profiles (I5).
         """
-        mask = JsonMask(self._recorded(profiles), modelled_levels=0)
+        scanner = self._recorded(profiles).json("")
         text = json.dumps(value, default=_plain, ensure_ascii=False)
-        masked = mask.mask(text.encode("utf-8", "replace"))
-        return json.loads(masked), dict(mask.counts)
+        try:
+            masked = scanner.feed(text.encode("utf-8", "replace")) + scanner.finish()
+        except MalformedText as error:
+            raise unreadable(error) from error
+        return json.loads(masked), scanner.findings
 
     def mask_capture(
         self,
@@ -87,15 +101,18 @@ class Masking:
         Returns:
             The masked bytes; empty when the body cannot be inspected.
         """
-        if not (whole and is_json(content_type)):
+        media = content_type.partition(b";")[0].strip().lower()
+        codec = media_codec(self._recorded(profiles), media)
+        if codec is None:
             return b""
-        mask = JsonMask(self._recorded(profiles), modelled_levels=0)
         try:
-            return mask.mask(body)
-        except MaskingError:
+            masked = codec.feed(body)
+            # Of a body that goes on, what could still become a value is left out.
+            return masked + codec.finish() if whole else masked
+        except MalformedText:
             return b""
 
-    def _named(self, name: str) -> Rules:
+    def _named(self, name: str) -> Profile:
         if name not in self._profiles:
             raise MaskingError(
                 "masking.profile_unknown",
@@ -103,23 +120,28 @@ class Masking:
             )
         return self._profiles[name]
 
-    def _rules(self, profiles: tuple[str, ...]) -> Rules:
-        rules = self._merged.get(profiles)
-        if rules is None:
-            rules = self._named(profiles[0])
-            for name in profiles[1:]:
-                rules = rules.merge(self._named(name))
-            self._merged[profiles] = rules
-        return rules
+    def _compile(self, profiles: Iterable[Profile], names: tuple[str, ...]) -> Engine:
+        first, *others = profiles
+        for profile in others:
+            first = first.merge(profile)
+        where = f"masking.profile {', '.join(names)}"
+        return Engine(
+            first, self._detectors, self._key, where=where, cache=self._patterns
+        )
 
-    def _recorded(self, profiles: tuple[str, ...]) -> Rules:
-        rules = self._records.get(profiles)
-        if rules is None:
-            rules = self._record
-            for name in profiles:
-                rules = rules.merge(self._named(name))
-            self._records[profiles] = rules
-        return rules
+    def _engine(self, names: tuple[str, ...]) -> Engine:
+        engine = self._engines.get(names)
+        if engine is None:
+            engine = self._compile(map(self._named, names), names)
+            self._engines[names] = engine
+        return engine
+
+    def _recorded(self, names: tuple[str, ...]) -> Engine:
+        engine = self._record_engines.get(names)
+        if engine is None:
+            profiles = [self._record, *map(self._named, names)]
+            engine = self._record_engines[names] = self._compile(profiles, names)
+        return engine
 
 
 def _plain(value: object) -> object:

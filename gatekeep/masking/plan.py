@@ -4,48 +4,35 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import Protocol as Interface
 
-from gatekeep.aws.call import Call, Protocol
+from gatekeep._fast.splice import MalformedText
+from gatekeep.aws.call import Call
 from gatekeep.http.messages import Field, ResponseHead
-from gatekeep.limits import MASKED_DEPTH_MAX, MASKED_TOKEN_BYTES_MAX
-from gatekeep.masking.failure import MaskingError
-from gatekeep.masking.json_body import JsonMask
-from gatekeep.masking.profiles import Rules
+from gatekeep.masking.codecs import Codec, document_codec
+from gatekeep.masking.engine import Engine
+from gatekeep.masking.failure import MaskingError, unreadable
 from gatekeep.masking.untouched import UNTOUCHED_FIELDS
 
-MODELLED_LEVELS = {"dynamodb": 1, "dynamodbstreams": 2}
-"""Services below whose first levels of members the names are the users' own."""
-
 CRC32 = b"x-amz-crc32"
-
-
-class Codec(Interface):
-    """Masks one body: bytes in, bytes out, however they are cut."""
-
-    findings: dict[str, int]
-    length_kept: bool
-
-    def feed(self, data: bytes) -> bytes:
-        """Take bytes of the body, give masked bytes that are final."""
-
-    def finish(self) -> bytes:
-        """End the body, give the masked rest. Raises MaskingError."""
 
 
 class ResponseMask:
     """Masks one answer: its body as it streams, and its head fields."""
 
-    __slots__ = ("_codec", "findings", "length_kept", "passes")
+    __slots__ = ("_codec", "_engine", "findings_before", "length_kept", "passes")
 
-    def __init__(self, codec: Codec | None) -> None:
+    def __init__(self, codec: Codec | None, engine: Engine | None) -> None:
         self._codec = codec
+        self._engine = engine
         self.passes = codec is None
         """Nothing to do: bytes and fields go through untouched."""
         self.length_kept = codec is None or codec.length_kept
         """The body keeps its length, so Content-Length stays right."""
-        self.findings: dict[str, int] = {} if codec is None else codec.findings
+
+    @property
+    def findings(self) -> dict[str, int]:
         """How many values each detector (``field``: a named field) hid so far."""
+        return {} if self._codec is None else self._codec.findings
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes of the body as they come; give masked bytes to pass on.
@@ -53,11 +40,21 @@ class ResponseMask:
         Raises:
             MaskingError: the body cannot be masked; nothing more may pass.
         """
-        return data if self._codec is None else self._codec.feed(data)
+        if self._codec is None:
+            return data
+        try:
+            return self._codec.feed(data)
+        except MalformedText as error:
+            raise unreadable(error) from error
 
     def finish(self) -> bytes:
         """End the body; give the masked rest. Raises as `feed` does."""
-        return b"" if self._codec is None else self._codec.finish()
+        if self._codec is None:
+            return b""
+        try:
+            return self._codec.finish()
+        except MalformedText as error:
+            raise unreadable(error) from error
 
     def fields(self, fields: Sequence[Field], *, body: bytes | None) -> list[Field]:
         """Return the answer's fields, right for the masked body.
@@ -67,70 +64,39 @@ class ResponseMask:
             body: the whole masked body when it was collected, so that its length
                 and checksum are known; None when it streams.
         """
-        if self._codec is None:
+        if self._engine is None:
             return list(fields)
         kept = []
-        for name, value in fields:
+        for field in fields:
+            name, value = field
             if name == b"content-length":
                 if body is not None:
                     kept.append((name, b"%d" % len(body)))
                 elif self.length_kept:
-                    kept.append((name, value))
+                    kept.append(field)
             elif name == CRC32:
                 # Deleted, Go's SDK would check against 0 and warn on each call.
                 if body is not None:
                     kept.append((name, b"%d" % zlib.crc32(body)))
+            elif name in UNTOUCHED_FIELDS:
+                kept.append(field)
             elif not name.startswith(b"x-amz-checksum-") and name != b"content-md5":
-                kept.append((name, self._field(name, value)))
+                kept.append((name, self._engine.mask_field(name, value)))
         return kept
-
-    def _field(self, name: bytes, value: bytes) -> bytes:
-        """A field's value, masked unless it is AWS's own."""
-        if name in UNTOUCHED_FIELDS or self._codec is None:
-            return value
-        return value
-
-
-class WholeJson:
-    """Masks a JSON body once it is complete."""
-
-    length_kept = False
-
-    def __init__(self, mask: JsonMask) -> None:
-        self._mask = mask
-        self._body = bytearray()
-        self.findings: dict[str, int] = mask.counts
-
-    def feed(self, data: bytes) -> bytes:
-        """Keep bytes up to the limit."""
-        self._body += data
-        if len(self._body) > MASKED_TOKEN_BYTES_MAX:
-            raise MaskingError("masking.size", "the answer is too large to be masked")
-        return b""
-
-    def finish(self) -> bytes:
-        """Give the whole masked body."""
-        return self._mask.mask(bytes(self._body)) if self._body else b""
-
-
-def is_json(content_type: bytes) -> bool:
-    """Whether a media type says JSON; AWS's JSON services may give none."""
-    media = content_type.partition(b";")[0].strip().lower()
-    return not media or media.endswith(b"json") or b"/x-amz-json" in media
 
 
 class MaskPlan:
     """How one call's answer will be masked; made before the call is sent."""
 
-    __slots__ = ("_call", "_rules")
+    __slots__ = ("_call", "_engine")
 
-    def __init__(self, call: Call, rules: Rules | None) -> None:
+    def __init__(self, call: Call, engine: Engine | None) -> None:
         self._call = call
-        self._rules = rules
+        self._engine = engine
 
     def request_fields(self, fields: Sequence[Field]) -> list[Field]:
         """Return the request's fields, changed so that the answer can be masked."""
-        if self._rules is None:
+        if self._engine is None:
             return list(fields)
         kept = [one for one in fields if one[0] != b"accept-encoding"]
         return [*kept, (b"accept-encoding", b"identity")]
@@ -141,24 +107,16 @@ class MaskPlan:
         Raises:
             MaskingError: an answer of this form cannot be masked.
         """
-        if self._rules is None:
+        engine = self._engine
+        if engine is None:
             return PASSES
-        if head.get(b"content-encoding", b"identity") != b"identity":
+        codec = document_codec(engine, self._call, head)
+        if codec is None and engine.profile.refuses_uninspectable:
             raise MaskingError(
-                "masking.encoding", "the answer is compressed and cannot be masked"
+                "masking.uninspectable", "the answer's format cannot be inspected"
             )
-        if self._call.protocol in (Protocol.JSON, Protocol.REST_JSON) and is_json(
-            head.get(b"content-type")
-        ):
-            levels = MODELLED_LEVELS.get(self._call.service, MASKED_DEPTH_MAX)
-            mask = JsonMask(self._rules, modelled_levels=levels)
-            return ResponseMask(WholeJson(mask))
-        if not self._rules.refuses_uninspectable:
-            return PASSES
-        raise MaskingError(
-            "masking.uninspectable", "the answer's format cannot be inspected"
-        )
+        return ResponseMask(codec, engine)
 
 
-PASSES = ResponseMask(None)
+PASSES = ResponseMask(None, None)
 """The mask that does nothing: shared, because it keeps nothing."""

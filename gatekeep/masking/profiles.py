@@ -1,15 +1,16 @@
-"""Profiles, compiled: which names, paths and detectors hide what, and how."""
+"""Profiles: which names, paths and detectors are hidden, and how."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gatekeep.errors import OperatorError
-from gatekeep.masking.detectors import DETECTORS, fold
+from gatekeep.masking.detectors import Detector, fold
 from gatekeep.masking.styles import Kind, Style, TokenKey, parse_style
-from gatekeep.settings import MaskingSettings
+from gatekeep.settings import MaskingSettings, MaskSettings
 
 K = TypeVar("K")
 
@@ -18,9 +19,12 @@ Step = bytes | None
 
 PATH_STEP = re.compile(r"\.([^.\[\]]+)|\[(\*|\d+)\]|\['([^']+)'\]")
 
+NAME_BYTES_MAX = 64
+"""A field's name; `gatekeep._fast.names` compares no longer ones."""
+
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class Profile:
     """What one set of profiles hides. Made once, shared by all exchanges."""
 
     names: dict[bytes, Style] = field(default_factory=dict)
@@ -29,16 +33,19 @@ class Rules:
     """By the way from the top: ``$.a.b[*].c`` and ``/a/b/c``."""
     detectors: dict[str, Style] = field(default_factory=dict)
     refuses_uninspectable: bool = True
-    key: TokenKey | None = None
 
-    def merge(self, other: Rules) -> Rules:
-        """Rules that hide what either hides, in the stricter style."""
-        return Rules(
+    @property
+    def names_fields(self) -> bool:
+        """Whether a body's structure must be known to find what is hidden."""
+        return bool(self.names or self.paths)
+
+    def merge(self, other: Profile) -> Profile:
+        """A profile that hides what either hides, in the stricter style."""
+        return Profile(
             _stricter(self.names, other.names),
             _stricter(self.paths, other.paths),
             _stricter(self.detectors, other.detectors),
             self.refuses_uninspectable or other.refuses_uninspectable,
-            self.key or other.key,
         )
 
 
@@ -76,18 +83,29 @@ def parse_path(text: str) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def compile_rules(settings: MaskingSettings) -> dict[str, Rules]:
-    """Return the rules of each profile.
+def compile_profiles(
+    settings: MaskingSettings, detectors: Mapping[str, Detector], key: TokenKey | None
+) -> dict[str, Profile]:
+    """Return the profiles of the settings by name.
+
+    Args:
+        settings: the ``[masking]`` table.
+        detectors: the built-in ones and the operator's own.
+        key: of the styles ``token`` and ``digits``; None: settings name none.
 
     Raises:
         OperatorError: a profile names an unknown detector, a path that is none,
             or a style that needs ``masking.token_key`` when there is none.
     """
-    key = TokenKey.read(settings.token_key) if settings.token_key else None
-    compiled: dict[str, Rules] = {}
-    for number, profile in enumerate(settings.profile):
-        rules = Rules(refuses_uninspectable=profile.uninspectable == "refuse", key=key)
-        for place, mask in enumerate(profile.mask):
+    compiled: dict[str, Profile] = {}
+    for number, one in enumerate(settings.profile):
+        profile = Profile(refuses_uninspectable=one.uninspectable == "refuse")
+        if one.name in compiled:
+            raise OperatorError(
+                "masking.profile_twice",
+                f"masking.profile[{number}].name: `{one.name}` is there already",
+            )
+        for place, mask in enumerate(one.mask):
             where = f"masking.profile[{number}].mask[{place}]"
             style = parse_style(mask.style)
             if style.kind in (Kind.TOKEN, Kind.DIGITS) and key is None:
@@ -95,36 +113,43 @@ def compile_rules(settings: MaskingSettings) -> dict[str, Rules]:
                     "masking.token_key_missing",
                     f"{where}.style: `{mask.style}` needs masking.token_key",
                 )
-            _add(rules, mask.field, mask.detector, style, where)
-        if profile.name in compiled:
-            raise OperatorError(
-                "masking.profile_twice",
-                f"masking.profile[{number}].name: `{profile.name}` is there already",
-            )
-        compiled[profile.name] = rules
+            _add(profile, mask, style, detectors, where)
+        compiled[one.name] = profile
     return compiled
 
 
 def _add(
-    rules: Rules, name: str | None, detector: str | None, style: Style, where: str
+    profile: Profile,
+    mask: MaskSettings,
+    style: Style,
+    detectors: Mapping[str, Detector],
+    where: str,
 ) -> None:
-    """Put one mask of a profile into its rules."""
-    if detector is not None:
-        if detector not in DETECTORS:
-            known = ", ".join(sorted(DETECTORS))
+    """Put one mask into its profile."""
+    if mask.detector is not None:
+        if mask.detector not in detectors:
+            known = ", ".join(sorted(detectors))
             raise OperatorError(
                 "masking.detector_unknown",
-                f"{where}.detector: `{detector}` is unknown; expected one of {known}",
+                f"{where}.detector: `{mask.detector}` is unknown; expected one of {known}",
             )
-        rules.detectors[detector] = style
+        profile.detectors[mask.detector] = style
         return
-    assert name is not None
-    if not name.startswith(("$", "/")):
-        rules.names[fold(name.encode())] = style
-        return
+    name = mask.field or ""
     try:
-        rules.paths[parse_path(name)] = style
+        if name.startswith(("$", "/")):
+            steps = parse_path(name)
+            profile.paths[steps] = style
+        else:
+            steps = (fold(name.encode()),)
+            profile.names[steps[0] or b""] = style
     except ValueError as error:
         raise OperatorError(
             "masking.path", f"{where}.field: `{name}`: {error}"
         ) from error
+    for step in steps:
+        if step is not None and not 0 < len(step) <= NAME_BYTES_MAX:
+            raise OperatorError(
+                "masking.field",
+                f"{where}.field: `{name}`: expected names of 1 to {NAME_BYTES_MAX} bytes",
+            )

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -170,14 +171,31 @@ def hide(
             )
 
 
-def hide_number(style: Style, value: bytes, *, key: TokenKey | None) -> bytes:
+NUMBER = re.compile(rb"-?([0-9]+)(?:\.([0-9]+))?(?:[eE]([-+]?[0-9]{1,4}))?")
+EXPONENT_MAX = 40
+"""A larger exponent makes no number that a detector knows."""
+
+
+def number_digits(text: bytes) -> bytes:
+    """The digits of a number, a small exponent worked in: 4.1e3 gives 4100."""
+    number = NUMBER.fullmatch(text)
+    if number is None:
+        return bytes(c for c in text if 0x30 <= c <= 0x39)
+    fraction = (number[2] or b"").rstrip(b"0")
+    shift = int(number[3] or 0)
+    if len(fraction) <= shift <= EXPONENT_MAX:
+        fraction = fraction.ljust(shift, b"0")
+    return number[1] + fraction
+
+
+def hide_number(style: Style, text: bytes, *, key: TokenKey | None) -> bytes:
     """What a style makes of a number: a number in JSON's grammar.
 
     ``fixed`` and ``drop`` give 0; ``keep-last-n`` the last digits without the
     zeros before them; ``same-length`` as many nines; ``token`` and ``digits`` as
     many digits drawn from the key.
     """
-    digits = bytes(c for c in value if 0x30 <= c <= 0x39)
+    digits = number_digits(text)
     match style.kind:
         case Kind.DROP | Kind.FIXED:
             return b"0"

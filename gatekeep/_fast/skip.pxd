@@ -1,0 +1,42 @@
+cdef extern from *:
+    """
+    /* Where a run of plain ASCII ends: the first byte that is 0x80 or above, below
+     * `low`, or one of two marks. Sixteen bytes a step where SSE2 is there (every
+     * x86-64), one a step elsewhere. */
+    #include <stddef.h>
+
+    #if defined(__SSE2__)
+    #include <emmintrin.h>
+    #endif
+
+    static inline ptrdiff_t gatekeep_skip(const unsigned char *at, ptrdiff_t size,
+                                          unsigned char low, unsigned char one,
+                                          unsigned char other) {
+        ptrdiff_t i = 0;
+    #if defined(__SSE2__)
+        const __m128i ones = _mm_set1_epi8((char)one);
+        const __m128i others = _mm_set1_epi8((char)other);
+        /* Signed comparison: bytes of 0x80 and above are negative, so below `low`. */
+        const __m128i lows = _mm_set1_epi8((char)low);
+        for (; i + 16 <= size; i += 16) {
+            const __m128i piece = _mm_loadu_si128((const __m128i *)(at + i));
+            const __m128i stop = _mm_or_si128(
+                _mm_cmplt_epi8(piece, lows),
+                _mm_or_si128(_mm_cmpeq_epi8(piece, ones), _mm_cmpeq_epi8(piece, others)));
+            const int mask = _mm_movemask_epi8(stop);
+            if (mask) {
+                return i + __builtin_ctz((unsigned)mask);
+            }
+        }
+    #endif
+        for (; i < size; i++) {
+            const unsigned char c = at[i];
+            if (c >= 0x80 || c < low || c == one || c == other) {
+                break;
+            }
+        }
+        return i;
+    }
+    """
+    Py_ssize_t gatekeep_skip(const unsigned char *at, Py_ssize_t size, unsigned char low,
+                             unsigned char one, unsigned char other) noexcept nogil

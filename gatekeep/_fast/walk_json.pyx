@@ -1,0 +1,655 @@
+"""JSON bodies: RFC 8259's grammar, and what the names around a value mean.
+
+The walker checks the grammar as it goes, gives each string and number as a text, and
+knows for each which style its name or path asks for, which telling names stand over
+it, and whether AWS's model calls it a blob.
+"""
+
+import binascii
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.string cimport memcmp
+
+from gatekeep._fast.names cimport (
+    BLOB_NAME, PAIR_NAME, PAIR_VALUE, SECURE, TYPE_NAME, UNTOUCHED, Name, Names,
+)
+from gatekeep._fast.skip cimport gatekeep_skip
+from gatekeep._fast.splice cimport (
+    BLOB, DEAD, HELD, KEY, MAYBE, NESTS, NOTHING, NUMBER, UNCHANGED, Rules, Scanner, Segment, byte,
+    meaning, utf8,
+)
+from gatekeep._fast.splice import MalformedText
+from gatekeep._fast.walk_text cimport hexadecimal
+from gatekeep._fast.walk_text import TextScanner
+
+cdef enum State:
+    VALUE          # a value must come
+    FIRST_VALUE    # a value or the end of the list
+    NAME           # a member's name must come
+    FIRST_NAME     # a member's name or the end of the object
+    COLON
+    COMMA          # a comma or the end of the list or object
+    STRING         # inside a string
+    NUMERAL        # inside a number
+    LITERAL        # inside true, false or null
+    DONE           # only white space may come
+
+cdef enum Tag:
+    # DynamoDB's type names, which stand between an attribute and its value.
+    NO_TAG
+    OTHER_TAG
+    NUMBER_TAG
+    BLOB_TAG
+    NULL_TAG
+
+cdef enum:
+    DEPTH = 64
+    NESTING = 4  # JSON in a string in JSON in a string: SNS to SQS to an S3 event
+    BLANKS = 64  # white space that a nested text may begin with
+
+cdef struct Level:
+    bint is_object
+    long long index       # of the element under way, in a list
+    int node              # of the tree of paths
+    int style             # all below is hidden in it; -1
+    unsigned int keyed    # the telling name over this
+    int flags             # of the names over this: UNTOUCHED, BLOB_NAME
+    Tag tag
+    # Of the member under way:
+    Name *name
+    Tag name_tag
+    # Of the members before it:
+    Name *pair            # what "Name" named
+    bint plain            # "Type" said that "Value" is no secret
+
+
+cdef class JsonScanner(Scanner):
+    """Masks a JSON text, or several one after the other (`many`)."""
+
+    cdef Names names
+    cdef dict options
+    cdef int modelled_levels, nesting
+    cdef bint many, typed, begun
+    cdef State state
+    cdef int depth
+    cdef Level levels[DEPTH + 1]
+    cdef bint in_name
+    cdef byte literal[8]
+    cdef int literal_size
+
+    def __init__(self, rules, Names names, *, int modelled_levels=DEPTH, bint many=False,
+                 bint typed=False, int nesting=0, **options):
+        """Begin a body.
+
+        Args:
+            rules: what is hidden.
+            names: what names mean.
+            modelled_levels: how deep AWS's models name the members.
+            many: JSON texts one after the other, with white space between.
+            typed: DynamoDB's type ``B`` means base64.
+            nesting: how many JSON texts this one stands inside of.
+        """
+        self.names = names
+        self.modelled_levels = modelled_levels
+        self.many = many
+        self.typed = typed
+        self.nesting = nesting
+        self.options = options
+        self.state = VALUE
+        self.levels[0].style = -1
+        self.levels[0].node = 1
+
+    cdef int walk(self, bint final) except -1:
+        cdef const byte *p
+        cdef Py_ssize_t left
+        cdef byte c
+        cdef int taken = 1
+        while taken:
+            p = self.raw + (self.at - self.raw_base)
+            left = self.raw_size - (self.at - self.raw_base)
+            if left == 0:
+                break
+            if self.state == STRING:
+                taken = self.walk_string(p, left)
+                continue
+            if self.state == NUMERAL:
+                self.walk_numeral(p, left)
+                continue
+            if self.state == LITERAL:
+                self.walk_literal(p, left)
+                continue
+            c = p[0]
+            if c == 34:
+                self.plain(1)
+                self.open_string()
+            elif c == 32 or c == 10 or c == 13 or c == 9:
+                self.plain(1)
+            elif c == 44 or c == 58 or c == 123 or c == 125 or c == 91 or c == 93:
+                self.punctuation(c)
+                self.plain(1)
+            else:
+                self.open_scalar(c)
+        if final:
+            if self.state == NUMERAL:
+                self.end_numeral()
+            elif self.state == LITERAL:
+                self.end_literal()
+            if self.state != DONE and not (
+                self.depth == 0 and self.state == VALUE and (self.many or not self.begun)
+            ):
+                raise malformed("it ends too early", self.at)
+        else:
+            self.pause()
+        return 0
+
+    cdef int encode(self, const byte *text, Py_ssize_t size) except -1:
+        """Write the inside of a string."""
+        cdef Py_ssize_t i = 0, run
+        cdef byte escape[6]
+        while True:
+            run = i
+            while i < size and text[i] >= 32 and text[i] != 34 and text[i] != 92:
+                i += 1
+            if i > run:
+                self.write(text + run, i - run)
+            if i == size:
+                return 0
+            escape[0], escape[1], escape[2], escape[3] = 92, 117, 48, 48
+            escape[4] = 48 + (text[i] >> 4)
+            escape[5] = b"0123456789abcdef"[text[i] & 15]
+            self.write(escape, 6)
+            i += 1
+
+    # --- structure --------------------------------------------------------------
+
+    cdef int punctuation(self, byte c) except -1:
+        cdef Level *level = self.levels + self.depth
+        if c == 44:
+            if self.state != COMMA:
+                raise malformed("a comma where none may stand", self.at)
+            self.state = NAME if level.is_object else VALUE
+            level.index += 1
+        elif c == 58:
+            if self.state != COLON:
+                raise malformed("a colon where none may stand", self.at)
+            self.state = VALUE
+        elif c == 123 or c == 91:
+            self.begin_value()
+            self.open_level(c == 123)
+        else:
+            if not (
+                self.depth and level.is_object == (c == 125)
+                and (self.state == COMMA or self.state == (FIRST_NAME if level.is_object else FIRST_VALUE))
+            ):
+                raise malformed("a bracket that closes nothing", self.at)
+            self.depth -= 1
+            self.end_value()
+        return 0
+
+    cdef int begin_value(self) except -1:
+        if self.state != VALUE and self.state != FIRST_VALUE:
+            raise malformed("a value where none may stand", self.at)
+        self.begun = True
+        return 0
+
+    cdef int end_value(self) except -1:
+        if self.depth:
+            self.state = COMMA
+        else:
+            self.state = VALUE if self.many else DONE
+        return 0
+
+    cdef int open_level(self, bint is_object) except -1:
+        cdef Level *over = self.levels + self.depth
+        cdef Level *level
+        cdef Level context
+        if self.depth == DEPTH:
+            raise MalformedText("depth", f"it is nested deeper than {DEPTH} levels")
+        self.context(over, &context)
+        self.depth += 1
+        level = self.levels + self.depth
+        level[0] = context
+        level.is_object = is_object
+        level.index = 0
+        level.name = level.pair = NULL
+        level.name_tag = NO_TAG
+        level.plain = False
+        self.state = FIRST_NAME if is_object else FIRST_VALUE
+        return 0
+
+    cdef int context(self, Level *over, Level *to) except -1:
+        """What the names and paths over the value that now comes mean for it."""
+        cdef Name *name
+        cdef Name *pair
+        to.node = 0
+        to.style, to.keyed, to.flags, to.tag = over.style, over.keyed, over.flags, over.tag
+        if self.depth == 0:
+            to.node = 1
+            return 0
+        if not over.is_object:
+            if self.names.ways_count:
+                to.node = self.names.follow(over.node, <int>(-2 - min(over.index, 1 << 30)))
+                self.stricter(to, self.names.node_style[to.node])
+            return 0
+        name = over.name
+        if over.name_tag == NO_TAG:
+            to.keyed = 0
+            to.flags = over.flags & UNTOUCHED
+        to.tag = over.name_tag
+        if self.names.ways_count and name != NULL:
+            to.node = self.names.follow(over.node, name.step)
+            self.stricter(to, self.names.node_style[to.node])
+        if name == NULL:
+            return 0
+        self.stricter(to, name.style)
+        if over.name_tag == NO_TAG:
+            to.keyed = name.keyed
+            to.flags |= name.flags & BLOB_NAME
+            if name.flags & UNTOUCHED and self.depth <= self.modelled_levels:
+                to.flags |= UNTOUCHED
+        if name.flags & PAIR_VALUE and over.pair != NULL:
+            pair = over.pair
+            self.stricter(to, pair.style)
+            to.keyed |= pair.keyed
+        if name.flags & SECURE and not over.plain:
+            self.stricter(to, self.names.secure_style)
+        return 0
+
+    cdef int stricter(self, Level *to, int style) except -1:
+        """Styles are in order: the smaller number is the stricter."""
+        if style >= 0 and (to.style < 0 or style < to.style):
+            to.style = style
+        return 0
+
+    # --- strings ----------------------------------------------------------------
+
+    cdef int open_string(self) except -1:
+        cdef Level *level = self.levels + self.depth
+        cdef Level context
+        cdef int flags = 0
+        if self.state == NAME or self.state == FIRST_NAME:
+            self.in_name = True
+            self.open_segment(HELD | KEY, -1, 0)
+        else:
+            self.begin_value()
+            self.in_name = False
+            self.context(level, &context)
+            if context.flags & UNTOUCHED:
+                self.open_segment(DEAD, -1, 0)
+            else:
+                if context.tag == NUMBER_TAG:
+                    flags = HELD | NUMBER
+                elif context.flags & BLOB_NAME or (context.tag == BLOB_TAG and self.typed):
+                    flags = HELD | BLOB
+                elif context.style >= 0 or context.keyed:
+                    flags = HELD
+                if level.is_object and level.name != NULL and level.name.flags & (PAIR_NAME | TYPE_NAME):
+                    flags |= HELD
+                self.open_segment(flags, context.style, context.keyed)
+        self.state = STRING
+        return 0
+
+    cdef int walk_string(self, const byte *p, Py_ssize_t left) except -1:
+        """Take the inside of a string; 0: more bytes are needed."""
+        cdef Py_ssize_t size = gatekeep_skip(p, left, 32, 34, 92)
+        if size:
+            self.plain(size)
+            p += size
+            left -= size
+        if left == 0:
+            return 0
+        if p[0] == 34:
+            self.end_string()
+            self.plain(1)
+            return 1
+        if p[0] == 92:
+            return self.walk_escape(p, left)
+        if p[0] < 32:
+            raise malformed("a control character in a string", self.at)
+        return self.fold(p, left, False)
+
+    cdef int walk_escape(self, const byte *p, Py_ssize_t left) except -1:
+        cdef byte to[4]
+        cdef byte c
+        cdef long code, low
+        cdef int meant, raw_size = 6
+        if left < 2:
+            return 0
+        c = p[1]
+        if c != 117:
+            if c == 110:
+                c = 10
+            elif c == 116:
+                c = 9
+            elif c == 114:
+                c = 13
+            elif c == 98:
+                c = 8
+            elif c == 102:
+                c = 12
+            elif c != 34 and c != 92 and c != 47:
+                raise malformed("an escape that JSON has not", self.at)
+            to[0] = c
+            return self.mapped(to, 1, 2) + 1
+        if left < 6:
+            return 0
+        code = self.unit(p)
+        if 0xD800 <= code < 0xDC00:
+            # A high surrogate takes the low one with it, when there is one.
+            if left < 12 and (left < 7 or p[6] == 92) and (left < 8 or p[7] == 117):
+                return 0
+            if p[6] == 92 and p[7] == 117:
+                low = self.unit(p + 6)
+                if 0xDC00 <= low < 0xE000:
+                    code = 0x10000 + ((code & 0x3FF) << 10) + (low & 0x3FF)
+                    raw_size = 12
+        meant = meaning(code)
+        if meant == NOTHING and self.dropped < 2:
+            return self.mapped(to, 0, raw_size) + 1
+        return self.mapped(to, utf8(code if meant < 0 else meant, to), raw_size) + 1
+
+    cdef long unit(self, const byte *p) except -1:
+        """The UTF-16 unit of ``\\uXXXX``."""
+        cdef long code = 0
+        cdef int i, value
+        for i in range(2, 6):
+            value = hexadecimal(p[i])
+            if value < 0:
+                raise malformed("an escape that JSON has not", self.at)
+            code = code * 16 + value
+        return code
+
+    cdef int end_string(self) except -1:
+        cdef Level *level = self.levels + self.depth
+        cdef Segment *segment = self.segments + self.segment_count - 1
+        cdef const byte *text = self.seen(segment.start)
+        cdef Py_ssize_t size = self.view_at - segment.start
+        self.close_segment()
+        if self.in_name:
+            level.name = self.names.find(text, size)
+            level.name_tag = type_tag(text, size)
+            self.state = COLON
+            return 0
+        if level.is_object and level.name != NULL:
+            if level.name.flags & PAIR_NAME:
+                level.pair = self.names.find(text, size)
+            if level.name.flags & TYPE_NAME:
+                level.plain = not (size == 12 and memcmp(text, b"SecureString", 12) == 0)
+        if (
+            not segment.flags & (DEAD | NUMBER | BLOB) and segment.style < 0
+            and self.nesting < NESTING and opens(text, size)
+        ):
+            if size > self.token_size:
+                raise MalformedText("token_size", "a value that must be seen whole is too long")
+            if nests(text, size):
+                segment.flags |= NESTS
+        self.end_value()
+        return 0
+
+    # --- numbers and literals ---------------------------------------------------
+
+    cdef int open_scalar(self, byte c) except -1:
+        cdef Level context
+        if self.state == DONE:
+            raise malformed("more after the end", self.at)
+        self.begin_value()
+        if c == 45 or 48 <= c <= 57:
+            self.context(self.levels + self.depth, &context)
+            if context.flags & UNTOUCHED:
+                self.open_segment(HELD | DEAD, -1, 0)
+            else:
+                self.open_segment(HELD | NUMBER, context.style, context.keyed)
+            self.state = NUMERAL
+        elif c == 116 or c == 102 or c == 110:
+            self.context(self.levels + self.depth, &context)
+            self.open_segment(
+                HELD | DEAD, context.style if c == 116 and not context.flags & UNTOUCHED else -1, 0
+            )
+            self.literal_size = 0
+            self.state = LITERAL
+        else:
+            raise malformed("a character that begins no value", self.at)
+        return 0
+
+    cdef int walk_numeral(self, const byte *p, Py_ssize_t left) except -1:
+        cdef Py_ssize_t size = 0
+        while size < left and (48 <= p[size] <= 57 or p[size] in b"+-.eE"):
+            size += 1
+        if size:
+            self.plain(size)
+        if size < left:
+            self.end_numeral()
+        return 0
+
+    cdef int end_numeral(self) except -1:
+        cdef Segment *segment = self.segments + self.segment_count - 1
+        self.close_segment()
+        if not is_number(self.seen(segment.start), segment.end - segment.start):
+            raise malformed("a number that JSON has not", self.at)
+        self.end_value()
+        return 0
+
+    cdef int walk_literal(self, const byte *p, Py_ssize_t left) except -1:
+        cdef Py_ssize_t size = 0
+        while size < left and 97 <= p[size] <= 122:
+            if self.literal_size == 5:
+                raise malformed("a word that JSON has not", self.at)
+            self.literal[self.literal_size] = p[size]
+            self.literal_size += 1
+            size += 1
+        if size:
+            self.plain(size)
+        if size < left:
+            self.end_literal()
+        return 0
+
+    cdef int end_literal(self) except -1:
+        cdef Segment *segment = self.segments + self.segment_count - 1
+        cdef Level *level = self.levels + self.depth
+        self.close_segment()
+        if self.literal_size == 4 and memcmp(self.literal, b"true", 4) == 0:
+            # DynamoDB's {"NULL": true} says that there is no value.
+            if segment.style >= 0 and not (level.is_object and level.name_tag == NULL_TAG):
+                self.add_edit(
+                    segment.start, segment.end, segment.style,
+                    b"null" if self.length_kept else b"false", 0,
+                )
+        elif not (
+            (self.literal_size == 4 and memcmp(self.literal, b"null", 4) == 0)
+            or (self.literal_size == 5 and memcmp(self.literal, b"false", 5) == 0)
+        ):
+            raise malformed("a word that JSON has not", self.at)
+        segment.style = -1
+        self.end_value()
+        return 0
+
+    # --- texts inside texts -----------------------------------------------------
+
+    cdef int pause(self) except -1:
+        """Hold an open string that may turn out to be JSON itself."""
+        cdef Segment *segment
+        if self.state == STRING and self.nesting < NESTING:
+            segment = self.segments + self.segment_count - 1
+            if not segment.flags & ~(HELD | MAYBE) and not (segment.flags & HELD and not segment.flags & MAYBE):
+                segment.flags = 0
+                if opens(self.seen(segment.start), self.view_at - segment.start):
+                    segment.flags = HELD | MAYBE
+        return 0
+
+    cdef int whole(self, Segment *segment) except -1:
+        if segment.flags & DEAD:
+            return 0
+        if segment.flags & NESTS and self.whole_nested(segment):
+            return 0
+        if segment.flags & BLOB and self.whole_blob(segment):
+            return 0
+        return Scanner.whole(self, segment)
+
+    cdef Scanner inside(self, bint json):
+        """What masks a text of its own inside of this one."""
+        if json:
+            return JsonScanner(
+                self.rules, self.names.inside or self.names, modelled_levels=0, nesting=self.nesting + 1, **self.options
+            )
+        return TextScanner(self.rules, **self.options)
+
+    cdef bint whole_nested(self, Segment *segment) except -1:
+        """Mask a string that is a JSON text; False: it is none."""
+        cdef bytes text = PyBytes_FromStringAndSize(
+            <char *>self.seen(segment.start), segment.end - segment.start
+        )
+        cdef Scanner inner = self.inside(True)
+        cdef bytes masked = b""
+        cdef list edits = []
+        cdef Py_ssize_t i = 0, begin
+        try:
+            if self.length_kept:
+                masked = inner.feed(text) + inner.finish()
+            else:
+                edits = inner.edits_of(text)
+        except MalformedText as error:
+            if error.args[0] != "malformed":
+                raise
+            return False
+        segment.flags |= DEAD
+        if not self.length_kept:
+            for start, end, replacement, style in edits:
+                self.add_edit(segment.start + start, segment.start + end, style, replacement, 0)
+            return True
+        self.count(inner)
+        while i < len(text):
+            begin = i
+            while i < len(text) and text[i] != masked[i]:
+                i += 1
+            if i > begin:
+                self.add_edit(segment.start + begin, segment.start + i, -1, masked[begin:i], 0)
+            i += 1
+        return True
+
+    cdef int count(self, Scanner inner) except -1:
+        """Take over what a scanner inside of this one has hidden."""
+        cdef int i
+        for i in range(self.rules.styles_count):
+            self.counts[i] += inner.counts[i]
+        return 0
+
+    cdef bytes masked_bytes(self, bytes value):
+        """Bytes of unknown form, masked: as JSON when they are, else as a text."""
+        cdef Scanner inner
+        cdef bytes masked
+        if nests(<const byte *>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)) and self.nesting < NESTING:
+            inner = self.inside(True)
+            try:
+                masked = inner.feed(value) + inner.finish()
+                self.count(inner)
+                return masked
+            except MalformedText as error:
+                if error.args[0] != "malformed":
+                    raise
+        inner = self.inside(False)
+        masked = inner.feed(value) + inner.finish()
+        self.count(inner)
+        return masked
+
+    cdef bint whole_blob(self, Segment *segment) except -1:
+        """Mask the bytes that a string of base64 holds; False: it is no base64."""
+        cdef bytes text = PyBytes_FromStringAndSize(
+            <char *>self.seen(segment.start), segment.end - segment.start
+        )
+        try:
+            value = binascii.a2b_base64(text, strict_mode=True)
+        except binascii.Error:
+            return False
+        if segment.style >= 0:
+            masked = self.rules.render(segment.style, value, False)
+            style = segment.style
+        else:
+            if self.rules.opaque is not None and self.rules.opaque(value):
+                raise MalformedText("uninspectable", "it holds bytes of a format that cannot be read")
+            masked = self.masked_bytes(value)
+            style = -1
+            if masked == value:
+                # Some members share a blob's name: what matches as a text counts too.
+                return True
+        segment.flags |= DEAD
+        self.add_edit(segment.start, segment.end, style, binascii.b2a_base64(masked, newline=False), 0)
+        return True
+
+
+cdef object malformed(str what, long long at):
+    return MalformedText("malformed", f"{what}, byte {at}")
+
+
+cdef Tag type_tag(const byte *name, Py_ssize_t size) noexcept nogil:
+    """DynamoDB's type names are as they are, letter case and all."""
+    if size == 1:
+        if name[0] == 78:
+            return NUMBER_TAG
+        if name[0] == 66:
+            return BLOB_TAG
+        return OTHER_TAG if name[0] == 83 or name[0] == 77 or name[0] == 76 else NO_TAG
+    if size == 2 and name[1] == 83:
+        if name[0] == 78:
+            return NUMBER_TAG
+        if name[0] == 66:
+            return BLOB_TAG
+        return OTHER_TAG if name[0] == 83 else NO_TAG
+    if size == 4:
+        if memcmp(name, b"NULL", 4) == 0:
+            return NULL_TAG
+        if memcmp(name, b"BOOL", 4) == 0:
+            return OTHER_TAG
+    return NO_TAG
+
+
+cdef bint opens(const byte *text, Py_ssize_t size) noexcept nogil:
+    """Whether a text begins like JSON's object or list, or is blank so far."""
+    cdef Py_ssize_t i
+    for i in range(size):
+        if i == BLANKS:
+            return False
+        if text[i] == 123 or text[i] == 91:
+            return True
+        if not (text[i] == 32 or text[i] == 10 or text[i] == 13 or text[i] == 9):
+            return False
+    return True
+
+
+cdef bint nests(const byte *text, Py_ssize_t size) noexcept nogil:
+    """Whether a text begins and ends like JSON's object or list."""
+    if not opens(text, size):
+        return False
+    while size and (
+        text[size - 1] == 32 or text[size - 1] == 10 or text[size - 1] == 13 or text[size - 1] == 9
+    ):
+        size -= 1
+    return size > 1 and (text[size - 1] == 125 or text[size - 1] == 93)
+
+
+cdef bint is_number(const byte *text, Py_ssize_t size) noexcept nogil:
+    """RFC 8259, section 6."""
+    cdef Py_ssize_t i = 0, begin
+    if i < size and text[i] == 45:
+        i += 1
+    begin = i
+    while i < size and 48 <= text[i] <= 57:
+        i += 1
+    if i == begin or (text[begin] == 48 and i - begin > 1):
+        return False
+    if i < size and text[i] == 46:
+        i += 1
+        begin = i
+        while i < size and 48 <= text[i] <= 57:
+            i += 1
+        if i == begin:
+            return False
+    if i < size and text[i] | 0x20 == 101:
+        i += 1
+        if i < size and (text[i] == 43 or text[i] == 45):
+            i += 1
+        begin = i
+        while i < size and 48 <= text[i] <= 57:
+            i += 1
+        if i == begin:
+            return False
+    return i == size
