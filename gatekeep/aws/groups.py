@@ -75,6 +75,7 @@ class Group:
         self.any_region = frozenset[str]().union(*self.regions.values())
         """Where at least one of them is."""
         self.has_forms = any(self._speaking(_FORMS))
+        self.has_rest = any(self._speaking(_REST))
         self._targets: dict[tuple[Protocol, bytes], Target] = {}
         self._forms: dict[str, list[Target]] = {}
 

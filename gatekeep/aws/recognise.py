@@ -80,6 +80,11 @@ class Recogniser:
             route = form_route(head, group, region, prefix)
             if route is not None:
                 return route
+        if not group.has_rest:
+            raise UnrecognisedError(
+                "aws.unknown_protocol",
+                "the service does not speak the protocol of this request",
+            )
         return rest_route(head, group, region, prefix)
 
     def _group(self, signing_name: str) -> Group:

@@ -28,6 +28,9 @@ _S3_GENERAL = frozenset((
 """``x-amz-`` headers that never choose an operation. Any other of that name must be
 one the operation has: ``x-amz-copy-source`` turns a PUT into a copy."""
 
+_NOT_BUCKETS = ("s3-object-lambda", "s3-outposts")
+"""Signing names of S3 requests that are for no bucket."""
+
 _METHOD_OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
 
 
@@ -80,6 +83,13 @@ def rest_route(head: RequestHead, group: Group, region: str, prefix: str) -> Rou
         raise UnrecognisedError(
             "aws.unknown_operation",
             f"no operation of the signed service is {method} on this path and query",
+        )
+    first = best[0][0]
+    if first.service == "s3" and first.labels and group.signing_name in _NOT_BUCKETS:
+        # Their hosts name an access point, which reads like a bucket.
+        raise UnrecognisedError(
+            "aws.access_point",
+            "object lambda and outposts are reached by their access point's alias",
         )
     rank = max(binding.rank for binding, _ in best)
     best = [entry for entry in best if entry[0].rank == rank]

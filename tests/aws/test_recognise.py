@@ -318,6 +318,23 @@ def test_unknown_names_are_refused(recogniser: Recogniser) -> None:
         recognise(recogniser, head("PATCH", "/b-1/k"), signing_name="s3")
 
 
+def test_a_protocol_the_service_does_not_speak_is_refused(
+    recogniser: Recogniser,
+) -> None:
+    body = b"Action=GetItem&Version=2012-08-10"
+    with refused("aws.unknown_protocol"):
+        recognise(recogniser, head("POST", "/", FORM), body, signing_name="dynamodb")
+
+
+@pytest.mark.parametrize("signing_name", ["s3-object-lambda", "s3-outposts"])
+def test_an_access_point_in_the_host_is_not_taken_for_a_bucket(
+    recogniser: Recogniser, signing_name: str
+) -> None:
+    request = head("GET", "/key", host=b"ap-111122223333.gw.test")
+    with refused("aws.access_point"):
+        recognise(recogniser, request, signing_name=signing_name)
+
+
 def test_a_target_of_another_service_than_the_signed_one_is_refused(
     recogniser: Recogniser,
 ) -> None:
