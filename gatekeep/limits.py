@@ -83,6 +83,10 @@ WHOLE_ANSWER_BYTES_MAX = 64 * KIB
 """An answer up to this size is collected, masked, recorded and written in one
 piece with its exact length; a longer one streams."""
 
+FAULT_BYTES_READ_AHEAD = 256 * KIB
+"""Of an answer with a status over 399, read and looked at before any of it is passed
+on. S3's longest, which quotes a canonical request twice, stays well below."""
+
 CHECKSUMMED_ANSWER_BYTES_MAX = 1 * MIB + 64 * KIB
 """An answer with ``x-amz-crc32`` (DynamoDB) up to this size is collected so that
 the checksum can be made anew; DynamoDB pages hold at most 1 MiB of items."""

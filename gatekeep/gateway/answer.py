@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from gatekeep import limits
 from gatekeep.audit.record import Receipt
 from gatekeep.gateway.client import Client
+from gatekeep.gateway.own_credentials import ReadAhead
 from gatekeep.gateway.upstream import UpstreamConnection
 from gatekeep.http.messages import Field, ResponseHead
 from gatekeep.masking.masking import ResponseMask
@@ -23,6 +24,9 @@ HOP_BY_HOP = frozenset(
      b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade")
 )  # fmt: skip
 """Fields that are about one connection and are never passed on (RFC 9110 7.6.1)."""
+
+_NOT_PASSED_DOWN = HOP_BY_HOP | {b"authorization", b"x-amz-security-token"}
+"""AWS answers with neither; whatever echoes a request must not echo these (I4)."""
 
 
 @dataclass(slots=True)
@@ -57,7 +61,7 @@ class Delivery:
     """How one answer is to be delivered."""
 
     client: Client
-    upstream: UpstreamConnection
+    upstream: UpstreamConnection | ReadAhead
     method: bytes
     mask: ResponseMask
     before_first: asyncio.Future[Receipt]
@@ -98,7 +102,7 @@ class Delivery:
             pieces.append(piece)
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         mask = self.mask
-        fields: list[Field] = [f for f in head.fields if f[0] not in HOP_BY_HOP]
+        fields: list[Field] = [f for f in head.fields if f[0] not in _NOT_PASSED_DOWN]
         if not mask.passes:
             body = mask.feed(body) + mask.finish()
             fields = mask.fields(fields, body=None if self.method == b"HEAD" else body)
@@ -111,7 +115,7 @@ class Delivery:
 
     async def _deliver_stream(self, head: ResponseHead) -> None:
         client, mask = self.client, self.mask
-        fields: list[Field] = [f for f in head.fields if f[0] not in HOP_BY_HOP]
+        fields: list[Field] = [f for f in head.fields if f[0] not in _NOT_PASSED_DOWN]
         if not mask.passes:
             fields = mask.fields(fields, body=None)
         await self.before_first

@@ -23,6 +23,7 @@ from gatekeep.errors import (
     PeerError,
     UnavailableError,
     UnknownOutcomeError,
+    UpstreamError,
 )
 from gatekeep.gateway import doors, entries, refusal
 from gatekeep.gateway.answer import Delivered, Delivery
@@ -30,10 +31,14 @@ from gatekeep.gateway.approval import approve
 from gatekeep.gateway.client import Client, ClientGoneError
 from gatekeep.gateway.forward import Forwarding
 from gatekeep.gateway.gate import Gate
+from gatekeep.gateway.own_credentials import (
+    CredentialsRefusedError,
+    ReadAhead,
+    look_at_fault,
+)
 from gatekeep.gateway.request_body import RequestBody
 from gatekeep.gateway.upstream import UpstreamConnection
 from gatekeep.http.messages import RequestHead, ResponseHead
-from gatekeep.masking.masking import MaskPlan
 from gatekeep.policy.decision import Decision, Effect
 from gatekeep.principal import Session
 
@@ -64,7 +69,7 @@ class Exchange:
         self.approved: AccessRequest | None = None
         self.intent: asyncio.Future[Receipt] | None = None
         self.sent = False
-        """Whether AWS has got the whole request."""
+        """Whether AWS has got the whole request, and may have acted on it."""
         self.ended = False
         """Whether the outcome is recorded."""
         self._upstream_request_id = ""
@@ -77,7 +82,11 @@ class Exchange:
         except UnknownOutcomeError as error:
             await self._end_early("unknown", error)
         except GatekeepError as error:
-            result = "upstream_failed" if self.intent else "refused"
+            # Without the whole request, only AWS or the way there can have failed.
+            failed_there = self.sent or isinstance(
+                error, (UpstreamError, UnavailableError)
+            )
+            result = "upstream_failed" if self.intent and failed_there else "refused"
             await self._end_early(result, self._as_told(error))
         except Exception:
             log.exception("exchange failed", exchange=self.id)
@@ -136,10 +145,9 @@ class Exchange:
             self.session, exchange_id=self.id
         )
         await self.record_intent(upstream_host=endpoint.host)
-        upstream, answer = await Forwarding(
-            self, verified, plan, endpoint, credentials
-        ).run()
-        await self._deliver(plan, upstream, answer)
+        forwarding = Forwarding(self, verified, plan, endpoint, credentials)
+        upstream, answer = await forwarding.run()
+        await self._deliver(forwarding, upstream, answer)
 
     # --- the lines of the story ---------------------------------------------------
 
@@ -187,7 +195,10 @@ class Exchange:
             await self.intent
 
     async def _deliver(
-        self, plan: MaskPlan, upstream: UpstreamConnection, answer: ResponseHead
+        self,
+        forwarding: Forwarding,
+        upstream: UpstreamConnection,
+        answer: ResponseHead,
     ) -> None:
         """Mask the answer on its way and finish it once its outcome is durable (I2)."""
         self._upstream_request_id = (
@@ -200,14 +211,34 @@ class Exchange:
 
         assert self.intent is not None
         try:
+            source: UpstreamConnection | ReadAhead = upstream
+            if answer.status >= 400:
+                source = await look_at_fault(
+                    upstream,
+                    answer,
+                    self.call.service,
+                    forwarding.credentials,
+                    forwarding.signature,
+                )
             await Delivery(
                 self.client,
-                upstream,
+                source,
                 self.head.method,
-                plan.response(answer),
+                forwarding.plan.response(answer),
                 self.intent,
                 before_last,
             ).run(answer)
+        except CredentialsRefusedError as error:
+            self.sent = False
+            self.gate.pool.discard(upstream)
+            log.error(
+                "AWS refuses the gateway's credentials",
+                exchange=self.id,
+                upstream=forwarding.endpoint.host,
+                access_key_id=forwarding.credentials.access_key_id,
+                aws_code=error.aws_says,
+            )
+            raise
         except BaseException:
             self.gate.pool.discard(upstream)
             raise

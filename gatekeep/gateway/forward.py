@@ -14,8 +14,10 @@ from gatekeep import limits
 from gatekeep.aws.chunked import ChunkedBody
 from gatekeep.aws.credentials import UpstreamCredentials
 from gatekeep.aws.endpoints import Endpoint
+from gatekeep.aws.event_signatures import EventChain, SignedEvents
+from gatekeep.aws.signature_chain import SignatureChain
 from gatekeep.aws.signer import SignArguments
-from gatekeep.aws.sigv4 import Verified
+from gatekeep.aws.sigv4 import PayloadMode, Verified
 from gatekeep.errors import UnknownOutcomeError
 from gatekeep.gateway.answer import HOP_BY_HOP
 from gatekeep.gateway.client import ClientGoneError
@@ -46,6 +48,8 @@ class Forwarding:
     plan: MaskPlan
     endpoint: Endpoint
     credentials: UpstreamCredentials
+    signature: bytes = b""
+    """Of the request as it was sent, hex; empty before that."""
 
     async def run(self) -> tuple[UpstreamConnection, ResponseHead]:
         """Send the request; give the connection and the head of its answer.
@@ -121,16 +125,21 @@ class Forwarding:
             "credentials": self.credentials,
             "now_s": exchange.gate.clock.now_s(),
         }
-        signer, target, chunked = exchange.gate.signer, self.endpoint.target, None
+        signer, target = exchange.gate.signer, self.endpoint.target
+        resigned: ChunkedBody | SignedEvents | None = None
         authorization = self.verified.authorization
-        if authorization.payload.is_aws_chunked:
+        payload = authorization.payload
+        if payload.is_aws_chunked or payload is PayloadMode.EVENTS:
             fields, chain = signer.sign_stream(**arguments)
-            chunked = ChunkedBody(exchange.head, self.verified, chain)
+            self.signature = chain.previous.encode()
+            resigned = self._resign(chain)
         elif authorization.presigned:
             query, fields = signer.presign(limits.PRESIGNED_FOR_S, **arguments)
             target = path + b"?" + query
+            self.signature = query[-64:]
         else:
             fields = signer.sign(**arguments)
+            self.signature = fields[-1][1][-64:]
         length = exchange.body.announced_bytes if whole is None else len(whole)
         if length is None:
             fields.append((b"transfer-encoding", b"chunked"))
@@ -139,22 +148,34 @@ class Forwarding:
         side = connection.side
         head = side.head(RequestHead(exchange.head.method, target, fields))
         if whole is not None:
-            if chunked is not None:
-                whole = chunked.feed(whole)
-                chunked.finish()
+            if resigned is not None:
+                whole = resigned.feed(whole)
+                resigned.finish()
             connection.write(head + side.data(whole) + side.end())
             exchange.sent = True
             return
         connection.write(head)
         async for piece in exchange.body.pieces():
-            out = piece if chunked is None else chunked.feed(piece)
+            out = piece if resigned is None else resigned.feed(piece)
             if out:
                 connection.write(side.data(out))
                 await connection.drain()
             if connection.answered or connection.closed:
                 # It answered early, which is a refusal: the rest is not wanted.
                 return
-        if chunked is not None:
-            chunked.finish()
+        if resigned is not None:
+            resigned.finish()
         connection.write(side.end())
         exchange.sent = True
+
+    def _resign(self, chain: SignatureChain) -> ChunkedBody | SignedEvents:
+        """The body whose parts are signed: checked, and signed anew from `chain` on."""
+        if self.verified.authorization.payload is PayloadMode.EVENTS:
+            upstream = EventChain(
+                self.credentials,
+                region=self.endpoint.signing_region,
+                service=self.endpoint.signing_name,
+                seed=chain.previous,
+            )
+            return SignedEvents(self.verified, upstream, clock=self.exchange.gate.clock)
+        return ChunkedBody(self.exchange.head, self.verified, chain)

@@ -43,7 +43,7 @@ def gateway(
 ) -> Iterator[Stand]:
     """A running gateway in front of the scripted upstream.
 
-    A module's ``POLICIES``, ``EXTRA`` and ``GATEWAY`` (settings) are taken when it has them.
+    A module's ``POLICIES``, ``EXTRA``, ``GATEWAY`` (settings) and ``ENVIRONMENT`` are taken.
     Role assumption is off: these tests are about the gateway, not about STS.
     """
     stand = Stand(
@@ -53,6 +53,7 @@ def gateway(
         getattr(request.module, "POLICIES", PERMIT_ALL),
         extra=getattr(request.module, "EXTRA", ""),
         gateway=getattr(request.module, "GATEWAY", ""),
+        environment=getattr(request.module, "ENVIRONMENT", {}),
         assume=False,
     )
     stand.write()
