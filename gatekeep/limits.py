@@ -123,6 +123,22 @@ values, two JSON levels each; documents (Bedrock tool schemas) stay below 40."""
 FORM_FIELDS_MAX = 20_000
 """Fields of a query-protocol form. EC2's largest calls send some thousands."""
 
+FORM_PARTS_MAX = 200_000
+"""Parts of the names of all fields of a form, which become tables within tables at
+some 230 bytes each. EC2's longest names have eight."""
+
+JSON_MARKS_MAX = 3_000_000
+"""Commas and opening brackets of a JSON body: each may become an object of 75 bytes.
+A full DynamoDB BatchWriteItem (16 MB) of one-digit attributes has 2.4 million."""
+
+XML_ELEMENTS_MAX = 200_000
+"""Elements of an XML body, at some 250 bytes each. CompleteMultipartUpload with
+10,000 parts and every checksum has 80,000."""
+
+CBOR_ITEMS_MAX = 200_000
+"""Items of a CBOR body, at some 65 bytes each; counted from 1 MiB on. Large bodies
+are pages and documents in one byte string (Textract)."""
+
 NEEDS_MAX = 2_048
 """IAM permissions one call may need: DeleteObjects names 1,000 keys, each maybe
 with a version."""

@@ -39,6 +39,10 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_consta
 
 def parse_json(body: bytes) -> Any:
     """The value of a JSON text; raises `UnrecognisedError`."""
+    if len(body) > limits.JSON_MARKS_MAX:
+        marks = body.count(b",") + body.count(b"[") + body.count(b"{")
+        if marks > limits.JSON_MARKS_MAX:
+            refuse("the body has more values than any AWS call", "aws.too_many_fields")
     try:
         value = _DECODER.decode(body.decode())
     except (ValueError, RecursionError):
@@ -70,6 +74,8 @@ _TAGS: dict[int, Any] = dict.fromkeys(
 
 def parse_cbor(body: bytes) -> Any:
     """The value of one CBOR item; raises `UnrecognisedError`."""
+    if len(body) > limits.MIB:
+        _bound_items(body)
     stream = io.BytesIO(body)
     decoder = cbor2.CBORDecoder(
         stream,
@@ -86,6 +92,24 @@ def parse_cbor(body: bytes) -> Any:
     if stream.tell() != len(body):
         refuse("bytes follow the CBOR body", "aws.bad_body")
     return value
+
+
+def _bound_items(body: bytes) -> None:
+    """Raise when a CBOR body has more items than a call has; its form is not judged."""
+    position = 0
+    for _ in range(limits.CBOR_ITEMS_MAX):
+        if position >= len(body):
+            return
+        major, info = body[position] >> 5, body[position] & 31
+        position += 1
+        size = 1 << (info - 24) if 24 <= info <= 27 else 0
+        length = (
+            int.from_bytes(body[position : position + size], "big") if size else info
+        )
+        position += size
+        if major in (2, 3) and info < 28:
+            position += length
+    refuse("the body has more values than any AWS call", "aws.too_many_fields")
 
 
 def parse_form(body: bytes) -> dict[str, str]:

@@ -187,6 +187,8 @@ def _wire_name(
 def grow_tree(form: dict[str, str]) -> Branch:
     """Form fields as a tree, split at the dots of their names."""
     root: Branch = {}
+    if sum(name.count(".") for name in form) > limits.FORM_PARTS_MAX:
+        refuse("the form has more fields than any AWS call", "aws.too_many_fields")
     for name, value in form.items():
         branch = root
         parts = name.split(".")

@@ -41,7 +41,15 @@ def parse_xml(body: bytes) -> Element:
     top = Element("", {})
     stack = [top]
 
+    left = limits.XML_ELEMENTS_MAX
+
     def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            refuse(
+                "the body has more elements than any AWS call", "aws.too_many_fields"
+            )
         if len(stack) > limits.PARAMETER_DEPTH_MAX:
             refuse_container(len(stack), "an element")
         element = Element(name, attributes)

@@ -550,6 +550,44 @@ def test_a_hostile_cbor_body_is_refused(recogniser: Recogniser, body: bytes) -> 
         recognise(recogniser, request, body, signing_name="monitoring")
 
 
+@pytest.mark.parametrize(
+    ("limit", "small", "request_of", "body", "signing_name"),
+    [
+        ("JSON_MARKS_MAX", 100, "json", b"[" + b"1," * 100 + b"1]", "dynamodb"),
+        ("XML_ELEMENTS_MAX", 100, "xml", b"<a>" + b"<b/>" * 100 + b"</a>", "s3"),
+        ("CBOR_ITEMS_MAX", 100, "cbor", b"\x98\x80" + b"\x80" * 128, "monitoring"),
+        ("FORM_PARTS_MAX", 100, "form", b"a" + b".a" * 101 + b"=1", "sts"),
+    ],
+)
+def test_many_small_values_are_refused_before_they_take_memory(
+    recogniser: Recogniser,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    small: int,
+    request_of: str,
+    body: bytes,
+    signing_name: str,
+) -> None:
+    monkeypatch.setattr(limits, limit, small)
+    monkeypatch.setattr(limits, "MIB", small)
+    requests = {
+        "json": head(
+            "POST", "/", (b"x-amz-target", b"DynamoDB_20120810.Scan"), JSON_1_0
+        ),
+        "xml": head("PUT", "/b-1?tagging"),
+        "cbor": head(
+            "POST",
+            "/service/GraniteServiceVersion20100801/operation/ListMetrics",
+            (b"smithy-protocol", b"rpc-v2-cbor"),
+        ),
+        "form": head("POST", "/", FORM),
+    }
+    if request_of == "form":
+        body += b"&Action=AssumeRole&Version=2011-06-15"
+    with refused("aws.too_many_fields"):
+        recognise(recogniser, requests[request_of], body, signing_name=signing_name)
+
+
 # --- fuzz: the declared error or a call, never anything else ------------------------
 
 _SIGNING = st.sampled_from(
