@@ -10,6 +10,16 @@ cdef enum Segment_:
     NESTS = 16    # may hold a JSON text of its own
     DEAD = 32     # what matched in it does not count
     MAYBE = 64    # held while it may turn out to nest
+    WANTS = 128   # `whole` is asked about it
+
+cdef enum Mode:
+    # How a body is masked; summed.
+    LENGTH_KEPT = 1   # every byte stays at its place
+    DIGITS_STAY = 2   # bare numbers stay numbers, as the body may be JSON
+    ESCAPES = 4       # a text with JSON's escapes
+    ENTITIES = 8      # a text with XML's entities
+    MANY = 16         # JSON texts one after the other
+    TYPED = 32        # DynamoDB's type names
 
 cdef struct Segment:
     # One text of the body: a string's inside, an element's text, a cell, or all.
@@ -61,8 +71,9 @@ cdef class Scanner:
     cdef Rules rules
     cdef object stream
     cdef readonly bint length_kept
+    cdef readonly int mode
     cdef bint ended, broken, digits_stay
-    cdef Py_ssize_t token_size
+    cdef readonly Py_ssize_t token_size
 
     cdef byte *raw
     cdef Py_ssize_t raw_size, raw_room
@@ -101,6 +112,7 @@ cdef class Scanner:
     cdef int mapped(self, const byte *text, int size, int raw_size) except -1
     cdef Segment *open_segment(self, int flags, int style, unsigned int keyed) except NULL
     cdef int close_segment(self) except -1
+    cdef int more_segments(self) except -1
     cdef int write(self, const byte *text, Py_ssize_t size) except -1
     cdef int fold(self, const byte *at, Py_ssize_t left, bint final) except -2
 
@@ -128,3 +140,4 @@ cdef int utf8(long code, byte *to) noexcept nogil
 cdef enum:
     UNCHANGED = -1
     NOTHING = -2
+    DROPPED_MAX = 2  # zero-width characters in a row that a value may hide behind

@@ -30,14 +30,7 @@ class Scanner:
 
     length_kept: bool
 
-    def __init__(
-        self,
-        rules: Rules,
-        *,
-        length_kept: bool = False,
-        digits_stay: bool = False,
-        token_size: int = ...,
-    ) -> None: ...
+    def __init__(self, rules: Rules, mode: int, token_size: int, /) -> None: ...
     def feed(self, data: bytes) -> bytes:
         """Take bytes of the body; return masked bytes that are final."""
 

@@ -28,7 +28,6 @@ cdef enum Kind:
 cdef enum:
     STAR = 42
     NINE = 57
-    DROPPED_MAX = 2  # zero-width characters in a row that a value may hide behind
 
 
 class MalformedText(ValueError):
@@ -116,12 +115,19 @@ cdef class Rules:
 cdef class Scanner:
     """Masks one body. Subclasses walk a format; this one takes all as one text."""
 
-    def __cinit__(self, Rules rules, *_more, bint length_kept=False,
-                  bint digits_stay=False, Py_ssize_t token_size=1 << 24, **_):
+    def __cinit__(self, Rules rules, int mode, Py_ssize_t token_size, *_):
+        """Begin a body.
+
+        Args:
+            rules: what is hidden.
+            mode: a sum of `Mode`.
+            token_size: the longest value that is held to be seen whole, in bytes.
+        """
         self.rules = rules
         self.stream = None if rules.open_stream is None else rules.open_stream()
-        self.length_kept = length_kept
-        self.digits_stay = digits_stay
+        self.mode = mode
+        self.length_kept = (mode & LENGTH_KEPT) != 0
+        self.digits_stay = (mode & DIGITS_STAY) != 0
         self.token_size = token_size
         self.aliased = True
         self.texts = []
@@ -239,12 +245,19 @@ cdef class Scanner:
 
     cdef Segment *open_segment(self, int flags, int style, unsigned int keyed) except NULL:
         cdef Segment *segment
-        grow(<void **>&self.segments, &self.segment_room, self.segment_count + 1, sizeof(Segment))
+        if self.segment_count == self.segment_room:
+            self.more_segments()
         segment = self.segments + self.segment_count
         segment.start, segment.end = self.view_at, -1
         segment.flags, segment.style, segment.keyed = flags, style, keyed
         self.segment_count += 1
         return segment
+
+    cdef int more_segments(self) except -1:
+        """Make room for one more segment."""
+        return grow(
+            <void **>&self.segments, &self.segment_room, self.segment_count + 1, sizeof(Segment)
+        )
 
     cdef int close_segment(self) except -1:
         cdef Segment *segment = self.segments + self.segment_count - 1
@@ -363,7 +376,7 @@ cdef class Scanner:
         cdef Span span
         cdef Verdict verdict
         while self.segment_whole < self.segment_count and self.segments[self.segment_whole].end >= 0:
-            if self.segments[self.segment_whole].flags or self.segments[self.segment_whole].keyed:
+            if self.segments[self.segment_whole].flags & WANTS:
                 self.whole(self.segments + self.segment_whole)
             self.segment_whole += 1
         for i in range(1, self.candidate_count):  # nearly sorted as they come

@@ -4,18 +4,15 @@ from gatekeep._fast.names import Names
 from gatekeep._fast.splice import Rules, Scanner
 
 class JsonScanner(Scanner):
-    """Masks a JSON text, or several one after the other (`many`)."""
+    """Masks a JSON text, or in mode MANY several one after the other."""
 
     def __init__(
         self,
         rules: Rules,
+        mode: int,
+        token_size: int,
         names: Names,
-        *,
         modelled_levels: int = ...,
-        many: bool = False,
-        typed: bool = False,
         nesting: int = 0,
-        length_kept: bool = False,
-        digits_stay: bool = False,
-        token_size: int = ...,
+        /,
     ) -> None: ...

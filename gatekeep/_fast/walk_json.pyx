@@ -15,8 +15,8 @@ from gatekeep._fast.names cimport (
 )
 from gatekeep._fast.skip cimport gatekeep_skip
 from gatekeep._fast.splice cimport (
-    BLOB, DEAD, HELD, KEY, MAYBE, NESTS, NOTHING, NUMBER, UNCHANGED, Rules, Scanner, Segment, byte,
-    meaning, utf8,
+    BLOB, DEAD, DIGITS_STAY, DROPPED_MAX, HELD, KEY, LENGTH_KEPT, MANY, MAYBE, NESTS, NOTHING,
+    NUMBER, TYPED, WANTS, Rules, Scanner, Segment, byte, meaning, utf8,
 )
 from gatekeep._fast.splice import MalformedText
 from gatekeep._fast.walk_text cimport hexadecimal
@@ -64,37 +64,34 @@ cdef struct Level:
 
 
 cdef class JsonScanner(Scanner):
-    """Masks a JSON text, or several one after the other (`many`)."""
+    """Masks a JSON text, or in mode MANY several one after the other."""
 
     cdef Names names
-    cdef dict options
     cdef int modelled_levels, nesting
     cdef bint many, typed, begun
     cdef State state
     cdef int depth
     cdef Level levels[DEPTH + 1]
+    cdef Level context      # of the value under way
     cdef bint in_name
     cdef byte literal[8]
     cdef int literal_size
 
-    def __init__(self, rules, Names names, *, int modelled_levels=DEPTH, bint many=False,
-                 bint typed=False, int nesting=0, **options):
+    def __init__(self, Rules rules, int mode, Py_ssize_t token_size, Names names,
+                 int modelled_levels=DEPTH, int nesting=0):
         """Begin a body.
 
         Args:
-            rules: what is hidden.
+            rules, mode, token_size: see `Scanner`.
             names: what names mean.
             modelled_levels: how deep AWS's models name the members.
-            many: JSON texts one after the other, with white space between.
-            typed: DynamoDB's type ``B`` means base64.
             nesting: how many JSON texts this one stands inside of.
         """
         self.names = names
         self.modelled_levels = modelled_levels
-        self.many = many
-        self.typed = typed
+        self.many = (mode & MANY) != 0
+        self.typed = (mode & TYPED) != 0
         self.nesting = nesting
-        self.options = options
         self.state = VALUE
         self.levels[0].style = -1
         self.levels[0].node = 1
@@ -105,6 +102,8 @@ cdef class JsonScanner(Scanner):
         cdef byte c
         cdef int taken = 1
         while taken:
+            if self.aliased:
+                self.stride()
             p = self.raw + (self.at - self.raw_base)
             left = self.raw_size - (self.at - self.raw_base)
             if left == 0:
@@ -140,6 +139,87 @@ cdef class JsonScanner(Scanner):
                 raise malformed("it ends too early", self.at)
         else:
             self.pause()
+        return 0
+
+    cdef int stride(self) except -1:
+        """Take what is whole and plainly spelled, as most of JSON is, in one go.
+
+        It stops before anything else, at the window's end or where an error is, and
+        leaves that to the step by step walk.
+        """
+        cdef const byte *begin = self.raw + (self.at - self.raw_base)
+        cdef const byte *p = begin
+        cdef const byte *end = self.raw + self.raw_size
+        cdef const byte *q
+        cdef Segment *segment
+        cdef Level *level
+        cdef Py_ssize_t size
+        cdef long long place = self.view_at
+        cdef byte c
+        if self.state == STRING or self.state == NUMERAL or self.state == LITERAL:
+            return 0
+        self.dropped = 0
+        while p < end:
+            c = p[0]
+            level = self.levels + self.depth
+            if c == 34:
+                p += 1
+                size = gatekeep_skip(p, end - p, 32, 34, 92)
+                q = p + size
+                if q >= end or q[0] != 34 or size > self.token_size:
+                    p -= 1
+                    break
+                if self.state == NAME or self.state == FIRST_NAME:
+                    segment = self.add_segment(place + (p - begin), size, 0)
+                    level.name = self.names.find(p, size)
+                    level.name_tag = type_tag(p, size)
+                    self.state = COLON
+                elif self.state == VALUE or self.state == FIRST_VALUE:
+                    self.begun = True
+                    self.find_context(level)
+                    segment = self.add_segment(
+                        place + (p - begin), size, self.string_flags(level) & ~HELD
+                    )
+                    self.finish_string(level, segment, p, size)
+                else:
+                    p -= 1
+                    break
+                p = q + 1
+            elif c == 44:
+                if self.state != COMMA:
+                    break
+                self.state = NAME if level.is_object else VALUE
+                level.index += 1
+                p += 1
+            elif c == 58:
+                if self.state != COLON:
+                    break
+                self.state = VALUE
+                p += 1
+            elif c == 32 or c == 10 or c == 13 or c == 9:
+                p += 1
+            elif c == 123 or c == 91:
+                if (self.state != VALUE and self.state != FIRST_VALUE) or self.depth == DEPTH:
+                    break
+                self.begun = True
+                self.open_level(c == 123)
+                p += 1
+            elif c == 125 or c == 93:
+                if not (
+                    self.depth and level.is_object == (c == 125) and (
+                        self.state == COMMA
+                        or self.state == (FIRST_NAME if level.is_object else FIRST_VALUE)
+                    )
+                ):
+                    break
+                self.depth -= 1
+                self.end_value()
+                p += 1
+            else:
+                break
+        size = p - begin
+        self.at += size
+        self.view_at += size
         return 0
 
     cdef int encode(self, const byte *text, Py_ssize_t size) except -1:
@@ -178,8 +258,10 @@ cdef class JsonScanner(Scanner):
             self.open_level(c == 123)
         else:
             if not (
-                self.depth and level.is_object == (c == 125)
-                and (self.state == COMMA or self.state == (FIRST_NAME if level.is_object else FIRST_VALUE))
+                self.depth and level.is_object == (c == 125) and (
+                    self.state == COMMA
+                    or self.state == (FIRST_NAME if level.is_object else FIRST_VALUE)
+                )
             ):
                 raise malformed("a bracket that closes nothing", self.at)
             self.depth -= 1
@@ -192,23 +274,20 @@ cdef class JsonScanner(Scanner):
         self.begun = True
         return 0
 
-    cdef int end_value(self) except -1:
+    cdef void end_value(self) noexcept:
         if self.depth:
             self.state = COMMA
         else:
             self.state = VALUE if self.many else DONE
-        return 0
 
     cdef int open_level(self, bint is_object) except -1:
-        cdef Level *over = self.levels + self.depth
         cdef Level *level
-        cdef Level context
         if self.depth == DEPTH:
             raise MalformedText("depth", f"it is nested deeper than {DEPTH} levels")
-        self.context(over, &context)
+        self.find_context(self.levels + self.depth)
         self.depth += 1
         level = self.levels + self.depth
-        level[0] = context
+        level[0] = self.context
         level.is_object = is_object
         level.index = 0
         level.name = level.pair = NULL
@@ -217,77 +296,87 @@ cdef class JsonScanner(Scanner):
         self.state = FIRST_NAME if is_object else FIRST_VALUE
         return 0
 
-    cdef int context(self, Level *over, Level *to) except -1:
+    cdef void find_context(self, Level *over) noexcept:
         """What the names and paths over the value that now comes mean for it."""
+        cdef Level *to = &self.context
         cdef Name *name
-        cdef Name *pair
         to.node = 0
         to.style, to.keyed, to.flags, to.tag = over.style, over.keyed, over.flags, over.tag
         if self.depth == 0:
             to.node = 1
-            return 0
+            return
         if not over.is_object:
             if self.names.ways_count:
                 to.node = self.names.follow(over.node, <int>(-2 - min(over.index, 1 << 30)))
-                self.stricter(to, self.names.node_style[to.node])
-            return 0
+                self.stricter(self.names.node_style[to.node])
+            return
         name = over.name
-        if over.name_tag == NO_TAG:
+        to.tag = over.name_tag
+        if to.tag == NO_TAG:
             to.keyed = 0
             to.flags = over.flags & UNTOUCHED
-        to.tag = over.name_tag
-        if self.names.ways_count and name != NULL:
-            to.node = self.names.follow(over.node, name.step)
-            self.stricter(to, self.names.node_style[to.node])
         if name == NULL:
-            return 0
-        self.stricter(to, name.style)
-        if over.name_tag == NO_TAG:
+            return
+        if self.names.ways_count:
+            to.node = self.names.follow(over.node, name.step)
+            self.stricter(self.names.node_style[to.node])
+        self.stricter(name.style)
+        if to.tag == NO_TAG:
             to.keyed = name.keyed
             to.flags |= name.flags & BLOB_NAME
             if name.flags & UNTOUCHED and self.depth <= self.modelled_levels:
                 to.flags |= UNTOUCHED
         if name.flags & PAIR_VALUE and over.pair != NULL:
-            pair = over.pair
-            self.stricter(to, pair.style)
-            to.keyed |= pair.keyed
+            self.stricter(over.pair.style)
+            to.keyed |= over.pair.keyed
         if name.flags & SECURE and not over.plain:
-            self.stricter(to, self.names.secure_style)
-        return 0
+            self.stricter(self.names.secure_style)
 
-    cdef int stricter(self, Level *to, int style) except -1:
+    cdef inline void stricter(self, int style) noexcept:
         """Styles are in order: the smaller number is the stricter."""
-        if style >= 0 and (to.style < 0 or style < to.style):
-            to.style = style
-        return 0
+        if style >= 0 and (self.context.style < 0 or style < self.context.style):
+            self.context.style = style
 
     # --- strings ----------------------------------------------------------------
 
+    cdef int string_flags(self, Level *level) noexcept:
+        """How a string in the context that was found is to be taken."""
+        cdef int flags = 0
+        if self.context.flags & UNTOUCHED:
+            flags = DEAD
+        elif self.context.tag == NUMBER_TAG:
+            flags = HELD | NUMBER | WANTS
+        elif self.context.flags & BLOB_NAME or (self.context.tag == BLOB_TAG and self.typed):
+            flags = HELD | BLOB | WANTS
+        elif self.context.style >= 0 or self.context.keyed:
+            flags = HELD | WANTS
+        if level.is_object and level.name != NULL and level.name.flags & (PAIR_NAME | TYPE_NAME):
+            flags |= HELD
+        return flags
+
     cdef int open_string(self) except -1:
         cdef Level *level = self.levels + self.depth
-        cdef Level context
-        cdef int flags = 0
         if self.state == NAME or self.state == FIRST_NAME:
             self.in_name = True
             self.open_segment(HELD | KEY, -1, 0)
         else:
             self.begin_value()
             self.in_name = False
-            self.context(level, &context)
-            if context.flags & UNTOUCHED:
-                self.open_segment(DEAD, -1, 0)
-            else:
-                if context.tag == NUMBER_TAG:
-                    flags = HELD | NUMBER
-                elif context.flags & BLOB_NAME or (context.tag == BLOB_TAG and self.typed):
-                    flags = HELD | BLOB
-                elif context.style >= 0 or context.keyed:
-                    flags = HELD
-                if level.is_object and level.name != NULL and level.name.flags & (PAIR_NAME | TYPE_NAME):
-                    flags |= HELD
-                self.open_segment(flags, context.style, context.keyed)
+            self.find_context(level)
+            self.open_segment(self.string_flags(level), self.context.style, self.context.keyed)
         self.state = STRING
         return 0
+
+    cdef Segment *add_segment(self, long long start, Py_ssize_t size, int flags) except NULL:
+        """A segment that is whole already; its style and names are the context's."""
+        cdef Segment *segment
+        if self.segment_count == self.segment_room:
+            self.more_segments()
+        segment = self.segments + self.segment_count
+        segment.start, segment.end, segment.flags = start, start + size, flags
+        segment.style, segment.keyed = self.context.style, self.context.keyed
+        self.segment_count += 1
+        return segment
 
     cdef int walk_string(self, const byte *p, Py_ssize_t left) except -1:
         """Take the inside of a string; 0: more bytes are needed."""
@@ -344,7 +433,7 @@ cdef class JsonScanner(Scanner):
                     code = 0x10000 + ((code & 0x3FF) << 10) + (low & 0x3FF)
                     raw_size = 12
         meant = meaning(code)
-        if meant == NOTHING and self.dropped < 2:
+        if meant == NOTHING and self.dropped < DROPPED_MAX:
             return self.mapped(to, 0, raw_size) + 1
         return self.mapped(to, utf8(code if meant < 0 else meant, to), raw_size) + 1
 
@@ -370,6 +459,11 @@ cdef class JsonScanner(Scanner):
             level.name_tag = type_tag(text, size)
             self.state = COLON
             return 0
+        return self.finish_string(level, segment, text, size)
+
+    cdef int finish_string(self, Level *level, Segment *segment, const byte *text,
+                           Py_ssize_t size) except -1:
+        """A value's string is whole: what it tells of others, and what it may be."""
         if level.is_object and level.name != NULL:
             if level.name.flags & PAIR_NAME:
                 level.pair = self.names.find(text, size)
@@ -382,28 +476,28 @@ cdef class JsonScanner(Scanner):
             if size > self.token_size:
                 raise MalformedText("token_size", "a value that must be seen whole is too long")
             if nests(text, size):
-                segment.flags |= NESTS
+                segment.flags |= NESTS | WANTS
         self.end_value()
         return 0
 
     # --- numbers and literals ---------------------------------------------------
 
     cdef int open_scalar(self, byte c) except -1:
-        cdef Level context
+        cdef bint untouched
         if self.state == DONE:
             raise malformed("more after the end", self.at)
         self.begin_value()
+        self.find_context(self.levels + self.depth)
+        untouched = (self.context.flags & UNTOUCHED) != 0
         if c == 45 or 48 <= c <= 57:
-            self.context(self.levels + self.depth, &context)
-            if context.flags & UNTOUCHED:
-                self.open_segment(HELD | DEAD, -1, 0)
-            else:
-                self.open_segment(HELD | NUMBER, context.style, context.keyed)
+            self.open_segment(
+                HELD | (DEAD if untouched else NUMBER | WANTS),
+                self.context.style, self.context.keyed,
+            )
             self.state = NUMERAL
         elif c == 116 or c == 102 or c == 110:
-            self.context(self.levels + self.depth, &context)
             self.open_segment(
-                HELD | DEAD, context.style if c == 116 and not context.flags & UNTOUCHED else -1, 0
+                HELD | DEAD, self.context.style if c == 116 and not untouched else -1, 0
             )
             self.literal_size = 0
             self.state = LITERAL
@@ -459,7 +553,6 @@ cdef class JsonScanner(Scanner):
             or (self.literal_size == 5 and memcmp(self.literal, b"false", 5) == 0)
         ):
             raise malformed("a word that JSON has not", self.at)
-        segment.style = -1
         self.end_value()
         return 0
 
@@ -487,11 +580,13 @@ cdef class JsonScanner(Scanner):
 
     cdef Scanner inside(self, bint json):
         """What masks a text of its own inside of this one."""
+        cdef int mode = self.mode & (LENGTH_KEPT | DIGITS_STAY)
         if json:
             return JsonScanner(
-                self.rules, self.names.inside or self.names, modelled_levels=0, nesting=self.nesting + 1, **self.options
+                self.rules, mode, self.token_size, self.names.inside or self.names, 0,
+                self.nesting + 1,
             )
-        return TextScanner(self.rules, **self.options)
+        return TextScanner(self.rules, mode, self.token_size)
 
     cdef bint whole_nested(self, Segment *segment) except -1:
         """Mask a string that is a JSON text; False: it is none."""

@@ -6,25 +6,24 @@ without asking what came long before. That can only show more than there is.
 """
 
 from gatekeep._fast.skip cimport gatekeep_skip
-from gatekeep._fast.splice cimport NOTHING, UNCHANGED, Scanner, byte, meaning, utf8
+from gatekeep._fast.splice cimport (
+    DROPPED_MAX, ENTITIES, ESCAPES, NOTHING, UNCHANGED, Scanner, byte, meaning, utf8,
+)
 
 cdef enum:
     ENTITY_SIZE = 10  # &#x10FFFF; is the longest
 
 
 cdef class TextScanner(Scanner):
-    """Masks a text. `escapes`: undo JSON's; `entities`: undo XML's."""
+    """Masks a text; modes ESCAPES and ENTITIES say what is undone in it."""
 
-    cdef bint escapes, entities, begun
-
-    def __init__(self, rules, *, bint escapes=False, bint entities=False, **_):
-        self.escapes = escapes
-        self.entities = entities
+    cdef bint begun
 
     cdef int walk(self, bint final) except -1:
         cdef const byte *p
         cdef Py_ssize_t left, size
-        cdef byte escape = 92 if self.escapes else 0xFF, entity = 38 if self.entities else 0xFF
+        cdef byte escape = 92 if self.mode & ESCAPES else 0xFF
+        cdef byte entity = 38 if self.mode & ENTITIES else 0xFF
         if not self.begun:
             self.open_segment(0, -1, 0)
             self.begun = True
@@ -97,7 +96,7 @@ cdef class TextScanner(Scanner):
         cdef byte to[4]
         cdef int meant = meaning(code)
         if meant == NOTHING:
-            if self.dropped >= 2:
+            if self.dropped >= DROPPED_MAX:
                 return self.plain(raw_size)
             return self.mapped(to, 0, raw_size)
         return self.mapped(to, utf8(code if meant == UNCHANGED else meant, to), raw_size)

@@ -25,6 +25,13 @@ CONTEXT = 8
 """What a check looks at before a value, and a boundary after it, in bytes."""
 
 
+# Modes of `gatekeep._fast.splice`.
+LENGTH_KEPT, DIGITS_STAY, ESCAPES, ENTITIES, MANY, TYPED = 1, 2, 4, 8, 16, 32
+
+TYPED_SERVICES = frozenset(("dynamodb", "dynamodbstreams"))
+"""Services whose values carry DynamoDB's type names."""
+
+
 class Engine:
     """What masks bodies for one set of profiles."""
 
@@ -101,15 +108,15 @@ class Engine:
             many: JSON texts one after the other.
             length_kept: every byte stays at its place.
         """
+        mode = (MANY if many else 0) | (LENGTH_KEPT | DIGITS_STAY if length_kept else 0)
+        if service in TYPED_SERVICES:
+            mode |= TYPED
         return JsonScanner(
             self.rules,
+            mode,
+            MASKED_TOKEN_BYTES_MAX,
             self.names(service),
-            modelled_levels=MODELLED_LEVELS.get(service, MASKED_DEPTH_MAX),
-            typed=service in ("dynamodb", "dynamodbstreams"),
-            many=many,
-            length_kept=length_kept,
-            digits_stay=length_kept,
-            token_size=MASKED_TOKEN_BYTES_MAX,
+            MODELLED_LEVELS.get(service, MASKED_DEPTH_MAX),
         )
 
     def names(self, service: str) -> Names:
@@ -133,14 +140,21 @@ class Engine:
         length_kept: bool = False,
         digits_stay: bool = False,
     ) -> TextScanner:
-        """Return what masks a body read as one text; see `TextScanner`."""
-        return TextScanner(
-            self.rules,
-            escapes=escapes,
-            entities=entities,
-            length_kept=length_kept,
-            digits_stay=digits_stay,
+        """Return what masks a body read as one text.
+
+        Args:
+            escapes: undo JSON's escapes.
+            entities: undo XML's entities.
+            length_kept: every byte stays at its place.
+            digits_stay: a bare number stays one, as the text may be JSON.
+        """
+        mode = (
+            (ESCAPES if escapes else 0)
+            | (ENTITIES if entities else 0)
+            | (LENGTH_KEPT if length_kept else 0)
+            | (DIGITS_STAY if digits_stay else 0)
         )
+        return TextScanner(self.rules, mode, MASKED_TOKEN_BYTES_MAX)
 
     def mask_field(self, name: bytes, value: bytes) -> bytes:
         """Return a header field's value, masked: a text under its name."""
