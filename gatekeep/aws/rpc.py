@@ -84,13 +84,11 @@ def form_route(
     head: RequestHead, group: Group, region: str, prefix: str
 ) -> Route | None:
     """The route of a form, or None when the request is not one."""
-    if head.method == b"GET":
-        if b"Action=" not in head.query:
+    if not _is_in_query(head):
+        if head.method != b"POST" or media_type(head) != FORM:
             return None
-    elif head.method != b"POST" or media_type(head) != FORM:
-        return None
-    elif head.query:
-        refuse("a form is in the body or in the query, not in both")
+        if head.query:
+            refuse("a form is in the body or in the query, not in both")
     service = group.form_service
     return Route(
         service.name,
@@ -139,10 +137,20 @@ def rpc_parameters(
     return target, parameters
 
 
+def _is_in_query(head: RequestHead) -> bool:
+    """Whether the form is in the query, as in a presigned URL.
+
+    SDKs presign the model's method, POST, unless told GET; the body is empty then.
+    """
+    return b"Action=" in head.query and (
+        head.method == b"GET" or (head.method == b"POST" and media_type(head) != FORM)
+    )
+
+
 def _form_parameters(
     group: Group, head: RequestHead, body: bytes
 ) -> tuple[Target, dict[str, Any]]:
-    if head.method == b"GET":
+    if _is_in_query(head):
         if body:
             refuse("a form is in the body or in the query, not in both")
         form = parse_form(head.query)
