@@ -165,11 +165,7 @@ def _parse_query(head: RequestHead) -> Authorization:
     if b"X-Amz-Algorithm=" not in head.query and b"X-Amz-Signature=" not in head.query:
         if b"AWSAccessKeyId=" in head.query and b"Signature=" in head.query:
             _refuse_authorization(b"AWS")
-        raise AuthenticationError(
-            "signature.missing",
-            "the request is not signed",
-            aws_code="MissingAuthenticationToken",
-        )
+        refuse_unsigned()
     given: dict[bytes, bytes] = {}
     for pair in head.query.split(b"&"):
         name, _, value = pair.partition(b"=")
@@ -281,6 +277,25 @@ def _moment(value: bytes) -> tuple[str, int]:
         return text, calendar.timegm(time.strptime(text, "%Y%m%dT%H%M%SZ"))
     moment = email.utils.parsedate_to_datetime(text).utctimetuple()
     return time.strftime("%Y%m%dT%H%M%SZ", moment), calendar.timegm(moment)
+
+
+def refuse_unsigned() -> NoReturn:
+    """Refuse a request without a signature, and say how to sign it.
+
+    Some 50 operations are unsigned in every SDK (Cognito sign-in and the like). Nobody
+    is known to ask then, so no policy could permit them; AWS takes them signed too.
+
+    Raises:
+        AuthenticationError: MissingAuthenticationToken.
+    """
+    raise AuthenticationError(
+        "signature.missing",
+        "the request is not signed, and nothing but AssumeRoleWithWebIdentity passes"
+        " unsigned, also not what SDKs leave unsigned (Cognito sign-in and the like):"
+        " sign it so that policy can decide, in boto3 with"
+        ' client.meta.events.register_first("choose-signer", lambda **_: "v4")',
+        aws_code="MissingAuthenticationToken",
+    )
 
 
 def _refuse_authorization(value: bytes) -> NoReturn:

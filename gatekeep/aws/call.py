@@ -86,7 +86,7 @@ class Call:
     statements: tuple[str, ...] = ()
     """SQL or PartiQL texts the call carries (Athena, PartiQL, RDS Data, …)."""
     ambiguous: tuple[str, ...] = ()
-    """All candidates, when the bytes fit several operations."""
+    """All candidates as ``service:Operation``, when the bytes fit several."""
     host_prefix: str = ""
     """What stood before our own name in Host: ``bucket.``, ``sync-``, or nothing."""
 

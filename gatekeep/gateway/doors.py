@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from gatekeep import limits
 from gatekeep.audit.record import SessionIssued
+from gatekeep.aws.authorization import refuse_unsigned
 from gatekeep.aws.call import Call
 from gatekeep.errors import LimitError, PeerError, UnsupportedError
 from gatekeep.gateway.answer import Delivered, delivered_whole
@@ -27,28 +28,29 @@ _CREDENTIALS_PATH = b"/credentials"
 
 _HANDS_OUT_CREDENTIALS = frozenset(
     {
-        ("sts", "AssumeRole"),
-        ("sts", "AssumeRoleWithSAML"),
-        ("sts", "AssumeRoleWithWebIdentity"),
-        ("sts", "AssumeRoot"),
-        ("sts", "GetDelegatedAccessToken"),
-        ("sts", "GetFederationToken"),
-        ("sts", "GetSessionToken"),
-        ("sts", "GetWebIdentityToken"),
-        ("iam", "CreateAccessKey"),
-        ("iam", "CreateServiceSpecificCredential"),
-        ("sso", "GetRoleCredentials"),
-        ("cognito-identity", "GetCredentialsForIdentity"),
-        ("s3", "CreateSession"),
-        ("s3control", "GetDataAccess"),
-        ("lakeformation", "AssumeDecoratedRoleWithSAML"),
-        ("lakeformation", "GetTemporaryDataLocationCredentials"),
-        ("lakeformation", "GetTemporaryGluePartitionCredentials"),
-        ("lakeformation", "GetTemporaryGlueTableCredentials"),
-        ("redshift", "GetClusterCredentials"),
-        ("redshift", "GetClusterCredentialsWithIAM"),
-        ("redshift-serverless", "GetCredentials"),
-        ("rolesanywhere", "CreateSession"),
+        "sts:AssumeRole",
+        "sts:AssumeRoleWithSAML",
+        "sts:AssumeRoleWithWebIdentity",
+        "sts:AssumeRoot",
+        "sts:GetDelegatedAccessToken",
+        "sts:GetFederationToken",
+        "sts:GetSessionToken",
+        "sts:GetWebIdentityToken",
+        "eks-auth:AssumeRoleForPodIdentity",
+        "iam:CreateAccessKey",
+        "iam:CreateServiceSpecificCredential",
+        "sso:GetRoleCredentials",
+        "cognito-identity:GetCredentialsForIdentity",
+        "s3:CreateSession",
+        "s3control:GetDataAccess",
+        "lakeformation:AssumeDecoratedRoleWithSAML",
+        "lakeformation:GetTemporaryDataLocationCredentials",
+        "lakeformation:GetTemporaryGluePartitionCredentials",
+        "lakeformation:GetTemporaryGlueTableCredentials",
+        "redshift:GetClusterCredentials",
+        "redshift:GetClusterCredentialsWithIAM",
+        "redshift-serverless:GetCredentials",
+        "rolesanywhere:CreateSession",
     }
 )
 """Operations whose answers hold credentials that would work past the gateway."""
@@ -94,11 +96,7 @@ async def give_session(exchange: Exchange) -> None:
     form = await _read_form(exchange)
     action = form.get("Action", "")
     if action != "AssumeRoleWithWebIdentity":
-        raise UnsupportedError(
-            "auth.unsigned",
-            "the request is not signed; only AssumeRoleWithWebIdentity may be",
-            aws_code="MissingAuthenticationToken",
-        )
+        refuse_unsigned()
     body, session = await door.assume_role_with_web_identity(
         form, exchange_id=exchange.id
     )
@@ -182,12 +180,12 @@ def refuse_credential_operations(call: Call) -> None:
     Raises:
         UnsupportedError: always the same, whatever policy says.
     """
-    for operation in call.ambiguous or (call.operation,):
-        if (call.service, operation) in _HANDS_OUT_CREDENTIALS:
+    for name in call.ambiguous or (f"{call.service}:{call.operation}",):
+        if name in _HANDS_OUT_CREDENTIALS:
             raise UnsupportedError(
                 "gateway.hands_out_credentials",
-                f"{call.service}:{operation} answers with AWS credentials, and agents"
-                " never hold any; call the services through this gateway instead",
+                f"{name} answers with AWS credentials, and agents never hold any;"
+                " call the services through this gateway instead",
             )
 
 

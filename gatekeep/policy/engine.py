@@ -179,8 +179,9 @@ class PolicyEngine:
         self, principal: Principal, call: Call, context: Context
     ) -> Iterator[Decision]:
         """The decision on each need of each operation that the call may be."""
-        for operation in call.ambiguous or (call.operation,):
-            candidate = dataclasses.replace(call, operation=operation)
+        for name in call.ambiguous or (f"{call.service}:{call.operation}",):
+            service, _, operation = name.partition(":")
+            candidate = dataclasses.replace(call, service=service, operation=operation)
             facts = [read(candidate, context) for read in self._readers]
             for need in call.needs:
                 yield self._decide_need(principal, need, facts)

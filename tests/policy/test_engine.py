@@ -161,9 +161,12 @@ def test_an_ambiguous_call_has_to_be_permitted_as_each_operation(decide):
     @id("get") permit (principal, action, resource)
     when { ["GetItem", "Get"].contains(context.operation) };
     """
-    fields = {"operation": "GetItem", "ambiguous": ("GetItem", "Get")}
+    fields = {
+        "operation": "GetItem",
+        "ambiguous": ("dynamodb:GetItem", "dynamodb:Get"),
+    }
     assert decide(text, "dynamodb:GetItem", **fields).effect is Effect.ALLOW
-    fields["ambiguous"] = ("GetItem", "PutItem")
+    fields["ambiguous"] = ("dynamodb:GetItem", "dynamodb:PutItem")
     assert decide(text, "dynamodb:GetItem", **fields).effect is Effect.DENY
 
 
