@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gatekeep.aws.bindings import Binding, Headers, Query
@@ -14,7 +14,14 @@ from gatekeep.aws.hosts import check_host, host_fits
 from gatekeep.aws.models import SCALARS
 from gatekeep.aws.readers import refuse, refuse_member
 from gatekeep.aws.routes import parse_query
-from gatekeep.aws.rpc import EMPTY_BODIES, FORM, JSON_TYPES, SIGNING_QUERY, decoded
+from gatekeep.aws.rpc import (
+    EMPTY_BODIES,
+    FORM,
+    JSON_TYPES,
+    SIGNING_QUERY,
+    decoded,
+    media_type,
+)
 from gatekeep.aws.xmlbody import parse_xml
 from gatekeep.http.messages import RequestHead
 
@@ -43,8 +50,10 @@ class RestDetail:
     query: Query
     headers: Headers
     host_prefix: str
-    bucket: str
+    bucket: str = ""
     """What Host says instead of the path (S3's virtual-host style)."""
+    query_in_body: bool = False
+    """The body is the query of a GET (CloudSearch)."""
 
 
 def rest_route(head: RequestHead, group: Group, region: str, prefix: str) -> Route:
@@ -53,6 +62,12 @@ def rest_route(head: RequestHead, group: Group, region: str, prefix: str) -> Rou
         if name in head.by_name:
             refuse("a header asks for another method than the request line's")
     headers: Headers = head.by_name
+    if (
+        head.path == _SEARCH_PATH
+        and head.method == b"POST"
+        and media_type(head) == FORM
+    ):
+        return _search_route(group, headers, region, prefix)
     if b"aws-chunked" in headers.get(b"content-encoding", b""):
         headers = _without_framing(headers)
     query = parse_query(head.query)
@@ -103,6 +118,28 @@ def rest_route(head: RequestHead, group: Group, region: str, prefix: str) -> Rou
         all(binding.streams for binding, _ in best),
         RestDetail(
             group, best, query, headers, prefix, "" if first.host_prefix else bucket
+        ),
+    )
+
+
+_SEARCH_PATH = b"/2013-01-01/search"
+_SEARCH_QUERY = {"format": ["sdk"], "pretty": ["true"]}
+
+
+def _search_route(group: Group, headers: Headers, region: str, prefix: str) -> Route:
+    """CloudSearch's search: SDKs send its query as a form, for its length."""
+    matches = group.rest_matches(b"GET", _SEARCH_PATH, _SEARCH_QUERY, headers, "")
+    if "cloudsearchdomain" not in group.services or not matches or prefix:
+        refuse("a form goes to no operation of the signed service")
+    bindings, labels = matches[0]
+    return Route(
+        bindings[0].service,
+        Protocol.REST_JSON,
+        region,
+        (bindings[0].operation,),
+        False,
+        RestDetail(
+            group, [(bindings[0], labels)], {}, headers, prefix, query_in_body=True
         ),
     )
 
@@ -161,6 +198,11 @@ def rest_readings(
     encoding = head.by_name.get(b"content-encoding")
     if body and encoding is not None and not _is_opaque(detail):
         body = decoded(encoding, body)
+    if detail.query_in_body:
+        query = parse_query(body or b"")
+        if not detail.candidates[0][0].fits(query, detail.headers, ()):
+            refuse("the form is not the query of the operation")
+        detail, body = replace(detail, query=query), b""
     readings = []
     refusal: UnrecognisedError | None = None
     for binding, labels in detail.candidates:

@@ -123,6 +123,16 @@ def test_an_ec2_form_numbers_its_lists(recogniser: Recogniser) -> None:
     }
 
 
+def test_a_search_may_be_sent_as_a_form(recogniser: Recogniser) -> None:
+    request = head("POST", "/2013-01-01/search", FORM)
+    body = b"format=sdk&pretty=true&q=red+shoes&size=3"
+    call = recognise(recogniser, request, body, signing_name="cloudsearch")
+    assert (call.service, call.operation) == ("cloudsearchdomain", "Search")
+    assert call.parameters == {"query": "red shoes", "size": 3}
+    with refused("aws.bad_parameters"):
+        recognise(recogniser, request, b"q=x&new=1", signing_name="cloudsearch")
+
+
 def test_the_version_of_a_form_chooses_the_service(recogniser: Recogniser) -> None:
     for version, service in (("2012-06-01", "elb"), ("2015-12-01", "elbv2")):
         body = f"Action=DescribeLoadBalancers&Version={version}".encode()
