@@ -51,7 +51,7 @@ def test_what_is_commented_out_can_be_taken_in():
     parse_settings(DEFAULT.sub("", TEXT), path=EXAMPLE)
 
 
-OPTIONAL = {"plain_listen", "jwks_uri", "ca_file", "external_id", "profile", "endpoint",
+OPTIONAL = {"catalogue_directory", "plain_listen", "jwks_uri", "ca_file", "external_id", "profile", "endpoint",
             "service_endpoints", "required_claims", "token_key"}  # fmt: skip
 """Keys whose default is to be absent or empty: the example shows a use of them."""
 
