@@ -51,6 +51,8 @@ class ScriptedUpstream:
     def __init__(self) -> None:
         self.script: Script = answer()
         self.requests: list[bytes] = []
+        self.accepted = 0
+        """Connections, whether or not a request came on them."""
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -61,6 +63,7 @@ class ScriptedUpstream:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            self.accepted += 1
             threading.Thread(
                 target=self._serve, args=(connection,), daemon=True
             ).start()
