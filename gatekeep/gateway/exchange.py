@@ -184,6 +184,7 @@ class Exchange:
         """Hold the request until people approve exactly it, once (I6)."""
         # An upload is approved with its content, so the content must be here.
         await self.body.read_whole()
+        self.body.verify_whole()
         return await approve(self)
 
     async def record_intent(self, *, upstream_host: str) -> None:
