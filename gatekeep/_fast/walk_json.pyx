@@ -43,8 +43,6 @@ cdef enum Tag:
     NULL_TAG
 
 cdef enum:
-    DEPTH = 64
-    NESTING = 4  # JSON in a string in JSON in a string: SNS to SQS to an S3 event
     BLANKS = 64  # white space that a nested text may begin with
 
 cdef struct Level:
@@ -63,19 +61,8 @@ cdef struct Level:
     bint plain            # "Type" said that "Value" is no secret
 
 
-cdef class JsonScanner(Scanner):
-    """Masks a JSON text, or in mode MANY several one after the other."""
-
-    cdef Names names
-    cdef int modelled_levels, nesting
-    cdef bint many, typed, begun
-    cdef State state
-    cdef int depth
-    cdef Level levels[DEPTH + 1]
-    cdef Level context      # of the value under way
-    cdef bint in_name
-    cdef byte literal[8]
-    cdef int literal_size
+cdef class Document(Scanner):
+    """A body with members that have names; its texts may hold texts of their own."""
 
     def __init__(self, Rules rules, int mode, Py_ssize_t token_size, Names names,
                  int modelled_levels=DEPTH, int nesting=0):
@@ -89,9 +76,136 @@ cdef class JsonScanner(Scanner):
         """
         self.names = names
         self.modelled_levels = modelled_levels
+        self.nesting = nesting
+
+    cdef int whole(self, Segment *segment) except -1:
+        if segment.flags & DEAD:
+            return 0
+        if segment.flags & NESTS and self.whole_nested(segment):
+            return 0
+        if segment.flags & BLOB and self.whole_blob(segment):
+            return 0
+        return Scanner.whole(self, segment)
+
+    cdef Scanner inside(self, bint json):
+        """What masks a text of its own inside of this one."""
+        cdef int mode = self.mode & (LENGTH_KEPT | DIGITS_STAY)
+        if json:
+            return JsonScanner(
+                self.rules, mode, self.token_size, self.names.inside or self.names, 0,
+                self.nesting + 1,
+            )
+        return TextScanner(self.rules, mode, self.token_size)
+
+    cdef bint whole_nested(self, Segment *segment) except -1:
+        """Mask a string that is a JSON text; False: it is none."""
+        cdef bytes text = PyBytes_FromStringAndSize(
+            <char *>self.seen(segment.start), segment.end - segment.start
+        )
+        cdef Scanner inner = self.inside(True)
+        cdef bytes masked = b""
+        cdef list edits = []
+        cdef Py_ssize_t i = 0, begin
+        try:
+            if self.length_kept:
+                masked = inner.feed(text) + inner.finish()
+            else:
+                edits = inner.edits_of(text)
+        except MalformedText as error:
+            if error.args[0] != "malformed":
+                raise
+            return False
+        segment.flags |= DEAD
+        if not self.length_kept:
+            for start, end, replacement, style in edits:
+                self.add_edit(segment.start + start, segment.start + end, style, replacement, 0)
+            return True
+        self.count(inner)
+        while i < len(text):
+            begin = i
+            while i < len(text) and text[i] != masked[i]:
+                i += 1
+            if i > begin:
+                self.add_edit(segment.start + begin, segment.start + i, -1, masked[begin:i], 0)
+            i += 1
+        return True
+
+    cdef int hold_nesting(self, Segment *segment) except -1:
+        """Hold an open text while it may turn out to be JSON itself."""
+        if self.nesting < NESTING and (segment.flags == 0 or segment.flags == HELD | MAYBE):
+            segment.flags = 0
+            if opens(self.seen(segment.start), self.view_at - segment.start):
+                segment.flags = HELD | MAYBE
+        return 0
+
+    cdef int count(self, Scanner inner) except -1:
+        """Take over what a scanner inside of this one has hidden."""
+        cdef int i
+        for i in range(self.rules.styles_count):
+            self.counts[i] += inner.counts[i]
+        return 0
+
+    cdef bytes masked_bytes(self, bytes value):
+        """Bytes of unknown form, masked: as JSON when they are, else as a text."""
+        cdef Scanner inner
+        cdef bytes masked
+        if nests(<const byte *>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)) and self.nesting < NESTING:
+            inner = self.inside(True)
+            try:
+                masked = inner.feed(value) + inner.finish()
+                self.count(inner)
+                return masked
+            except MalformedText as error:
+                if error.args[0] != "malformed":
+                    raise
+        inner = self.inside(False)
+        masked = inner.feed(value) + inner.finish()
+        self.count(inner)
+        return masked
+
+    cdef bint whole_blob(self, Segment *segment) except -1:
+        """Mask the bytes that a string of base64 holds; False: it is no base64."""
+        cdef bytes text = PyBytes_FromStringAndSize(
+            <char *>self.seen(segment.start), segment.end - segment.start
+        )
+        try:
+            value = binascii.a2b_base64(text, strict_mode=True)
+        except binascii.Error:
+            return False
+        if segment.style >= 0:
+            masked = self.rules.render(segment.style, value, False)
+            style = segment.style
+        else:
+            if self.rules.opaque is not None and self.rules.opaque(value):
+                raise MalformedText("uninspectable", "it holds bytes of a format that cannot be read")
+            masked = self.masked_bytes(value)
+            style = -1
+            if masked == value:
+                # Some members share a blob's name: what matches as a text counts too.
+                return True
+        segment.flags |= DEAD
+        self.add_edit(segment.start, segment.end, style, binascii.b2a_base64(masked, newline=False), 0)
+        return True
+
+
+cdef class JsonScanner(Document):
+    """Masks a JSON text, or in mode MANY several one after the other."""
+
+    cdef bint many, typed, begun
+    cdef State state
+    cdef int depth
+    cdef Level levels[DEPTH + 1]
+    cdef Level context      # of the value under way
+    cdef bint in_name
+    cdef byte literal[8]
+    cdef int literal_size
+
+    def __init__(self, Rules rules, int mode, Py_ssize_t token_size, Names names,
+                 int modelled_levels=DEPTH, int nesting=0):
+        """Begin a body; see `Document`."""
+        Document.__init__(self, rules, mode, token_size, names, modelled_levels, nesting)
         self.many = (mode & MANY) != 0
         self.typed = (mode & TYPED) != 0
-        self.nesting = nesting
         self.state = VALUE
         self.levels[0].style = -1
         self.levels[0].node = 1
@@ -448,6 +562,12 @@ cdef class JsonScanner(Scanner):
             code = code * 16 + value
         return code
 
+    cdef int pause(self) except -1:
+        """Hold an open string that may turn out to be JSON itself."""
+        if self.state == STRING:
+            self.hold_nesting(self.segments + self.segment_count - 1)
+        return 0
+
     cdef int end_string(self) except -1:
         cdef Level *level = self.levels + self.depth
         cdef Segment *segment = self.segments + self.segment_count - 1
@@ -555,120 +675,6 @@ cdef class JsonScanner(Scanner):
             raise malformed("a word that JSON has not", self.at)
         self.end_value()
         return 0
-
-    # --- texts inside texts -----------------------------------------------------
-
-    cdef int pause(self) except -1:
-        """Hold an open string that may turn out to be JSON itself."""
-        cdef Segment *segment
-        if self.state == STRING and self.nesting < NESTING:
-            segment = self.segments + self.segment_count - 1
-            if not segment.flags & ~(HELD | MAYBE) and not (segment.flags & HELD and not segment.flags & MAYBE):
-                segment.flags = 0
-                if opens(self.seen(segment.start), self.view_at - segment.start):
-                    segment.flags = HELD | MAYBE
-        return 0
-
-    cdef int whole(self, Segment *segment) except -1:
-        if segment.flags & DEAD:
-            return 0
-        if segment.flags & NESTS and self.whole_nested(segment):
-            return 0
-        if segment.flags & BLOB and self.whole_blob(segment):
-            return 0
-        return Scanner.whole(self, segment)
-
-    cdef Scanner inside(self, bint json):
-        """What masks a text of its own inside of this one."""
-        cdef int mode = self.mode & (LENGTH_KEPT | DIGITS_STAY)
-        if json:
-            return JsonScanner(
-                self.rules, mode, self.token_size, self.names.inside or self.names, 0,
-                self.nesting + 1,
-            )
-        return TextScanner(self.rules, mode, self.token_size)
-
-    cdef bint whole_nested(self, Segment *segment) except -1:
-        """Mask a string that is a JSON text; False: it is none."""
-        cdef bytes text = PyBytes_FromStringAndSize(
-            <char *>self.seen(segment.start), segment.end - segment.start
-        )
-        cdef Scanner inner = self.inside(True)
-        cdef bytes masked = b""
-        cdef list edits = []
-        cdef Py_ssize_t i = 0, begin
-        try:
-            if self.length_kept:
-                masked = inner.feed(text) + inner.finish()
-            else:
-                edits = inner.edits_of(text)
-        except MalformedText as error:
-            if error.args[0] != "malformed":
-                raise
-            return False
-        segment.flags |= DEAD
-        if not self.length_kept:
-            for start, end, replacement, style in edits:
-                self.add_edit(segment.start + start, segment.start + end, style, replacement, 0)
-            return True
-        self.count(inner)
-        while i < len(text):
-            begin = i
-            while i < len(text) and text[i] != masked[i]:
-                i += 1
-            if i > begin:
-                self.add_edit(segment.start + begin, segment.start + i, -1, masked[begin:i], 0)
-            i += 1
-        return True
-
-    cdef int count(self, Scanner inner) except -1:
-        """Take over what a scanner inside of this one has hidden."""
-        cdef int i
-        for i in range(self.rules.styles_count):
-            self.counts[i] += inner.counts[i]
-        return 0
-
-    cdef bytes masked_bytes(self, bytes value):
-        """Bytes of unknown form, masked: as JSON when they are, else as a text."""
-        cdef Scanner inner
-        cdef bytes masked
-        if nests(<const byte *>PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value)) and self.nesting < NESTING:
-            inner = self.inside(True)
-            try:
-                masked = inner.feed(value) + inner.finish()
-                self.count(inner)
-                return masked
-            except MalformedText as error:
-                if error.args[0] != "malformed":
-                    raise
-        inner = self.inside(False)
-        masked = inner.feed(value) + inner.finish()
-        self.count(inner)
-        return masked
-
-    cdef bint whole_blob(self, Segment *segment) except -1:
-        """Mask the bytes that a string of base64 holds; False: it is no base64."""
-        cdef bytes text = PyBytes_FromStringAndSize(
-            <char *>self.seen(segment.start), segment.end - segment.start
-        )
-        try:
-            value = binascii.a2b_base64(text, strict_mode=True)
-        except binascii.Error:
-            return False
-        if segment.style >= 0:
-            masked = self.rules.render(segment.style, value, False)
-            style = segment.style
-        else:
-            if self.rules.opaque is not None and self.rules.opaque(value):
-                raise MalformedText("uninspectable", "it holds bytes of a format that cannot be read")
-            masked = self.masked_bytes(value)
-            style = -1
-            if masked == value:
-                # Some members share a blob's name: what matches as a text counts too.
-                return True
-        segment.flags |= DEAD
-        self.add_edit(segment.start, segment.end, style, binascii.b2a_base64(masked, newline=False), 0)
-        return True
 
 
 cdef object malformed(str what, long long at):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gatekeep._fast.checks import checks
 from gatekeep._fast.names import Names
 from gatekeep._fast.splice import Rules
+from gatekeep._fast.walk_csv import CsvScanner
 from gatekeep._fast.walk_json import JsonScanner
 from gatekeep._fast.walk_text import TextScanner
+from gatekeep._fast.walk_xml import XmlScanner
 from gatekeep.limits import MASKED_DEPTH_MAX, MASKED_TOKEN_BYTES_MAX
 from gatekeep.masking.detectors import Detector, Pattern
 from gatekeep.masking.formats import is_opaque
@@ -117,6 +119,39 @@ class Engine:
             MASKED_TOKEN_BYTES_MAX,
             self.names(service),
             MODELLED_LEVELS.get(service, MASKED_DEPTH_MAX),
+        )
+
+    def xml(self, service: str = "", *, length_kept: bool = False) -> XmlScanner:
+        """Return what masks an XML body; the arguments are those of `json`."""
+        return XmlScanner(
+            self.rules,
+            LENGTH_KEPT if length_kept else 0,
+            MASKED_TOKEN_BYTES_MAX,
+            self.names(service),
+            MODELLED_LEVELS.get(service, MASKED_DEPTH_MAX),
+        )
+
+    def csv(
+        self,
+        *,
+        separator: bytes = b",",
+        header: Sequence[bytes] | None = None,
+        length_kept: bool = False,
+    ) -> CsvScanner:
+        """Return what masks a table of text.
+
+        Args:
+            separator: what stands between cells, one byte.
+            header: the columns' names when the table has no row of them.
+            length_kept: every byte stays at its place.
+        """
+        return CsvScanner(
+            self.rules,
+            LENGTH_KEPT if length_kept else 0,
+            MASKED_TOKEN_BYTES_MAX,
+            self.names(""),
+            separator[0],
+            header,
         )
 
     def names(self, service: str) -> Names:
