@@ -17,6 +17,8 @@ from gatekeep.access.requests import AccessRequest
 from gatekeep.audit.record import Receipt, Record
 from gatekeep.aws.authorization import Authorization, parse_authorization
 from gatekeep.aws.call import Call, Route
+from gatekeep.aws.credentials import UpstreamCredentials
+from gatekeep.aws.embedded import remake_url, take_out_url
 from gatekeep.aws.sigv4 import verify_head
 from gatekeep.errors import (
     GatekeepError,
@@ -126,12 +128,13 @@ class Exchange:
             body_sha256=self.body.sha256(),
         )
         self.body.verify_whole()
-        self.call = gate.recogniser.call(
+        call = gate.recogniser.call(
             self.route,
             head,
             self.body.whole,
             account_id=self.session.role_arn.split(":")[4],
         )
+        self.call, source_region = take_out_url(call)
         self.decision = self._decide()
         if self.decision.effect is Effect.HOLD:
             self.approved = await self._wait_for_people()
@@ -144,6 +147,8 @@ class Exchange:
         credentials = await gate.credentials.credentials_for(
             self.session, exchange_id=self.id
         )
+        if source_region:
+            self._remake_url(source_region, credentials)
         await self.record_intent(upstream_host=endpoint.host)
         forwarding = Forwarding(self, verified, plan, endpoint, credentials)
         upstream, answer = await forwarding.run()
@@ -186,6 +191,21 @@ class Exchange:
         await self.body.read_whole()
         self.body.verify_whole()
         return await approve(self)
+
+    def _remake_url(self, source_region: str, credentials: UpstreamCredentials) -> None:
+        """Presign the URL that the call carries with the gateway's credentials."""
+        gate = self.gate
+        form = remake_url(
+            self.call,
+            self.head,
+            self.body.whole or b"",
+            source_region,
+            endpoints=gate.endpoints,
+            signer=gate.signer,
+            credentials=credentials,
+            now_s=gate.clock.now_s(),
+        )
+        self.body.replace(form)
 
     async def record_intent(self, *, upstream_host: str) -> None:
         """Have the intent recorded: durable before anything can change (I1)."""
