@@ -450,3 +450,18 @@ S3 event takes three."""
 
 PATTERN_WIDTH_MAX = 4 * KIB
 """The widest match of an operator's own pattern: a stream holds back as much."""
+
+MASKED_COLLECTED_BYTES_MAX = 32 * MIB
+"""An answer that must be read whole before its first byte is masked: query results
+whose column names may come last, SQS messages with their digests. Athena gives at
+most 1,000 rows a page, SQS ten messages of 1 MiB, base64 and escapes included."""
+
+INFLATED_RATIO_MAX = 512
+"""Inflated to compressed bytes of a compressed object that is masked. Logs and CSV
+reach 50, gzip's own bound is 1,032; checked past the first MiB."""
+
+INFLATED_PIECE_BYTES = 256 * KIB
+"""What a decompressor gives at once, so that memory does not follow the ratio."""
+
+INFLATED_WINDOW_BYTES_MAX = 8 * MIB
+"""History that a zstd frame may ask a decompressor to keep (RFC 8878: support 8 MiB)."""
