@@ -65,7 +65,7 @@ class _Nothing:
     """The empty body of an answer that never came."""
 
     def stream(self, *_: object, **__: object) -> Iterator[bytes]:
-        yield b"{}"
+        yield b""
 
 
 def _wire(request: AWSPreparedRequest) -> bytes:

@@ -91,14 +91,17 @@ class Answer:
     body: bytes
 
 
+TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""The bench looks at no certificate: they are its own."""
+TLS.check_hostname = False
+TLS.verify_mode = ssl.CERT_NONE
+
+
 def connect(port: int) -> ssl.SSLSocket:
-    """A TLS connection; certificates are the bench's own and not looked at."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    """A TLS connection to a proxy."""
     raw = socket.create_connection(("127.0.0.1", port), timeout=60)
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return context.wrap_socket(raw)
+    return TLS.wrap_socket(raw)
 
 
 def ask(port: int, request: bytes) -> Answer:
@@ -108,12 +111,20 @@ def ask(port: int, request: bytes) -> Answer:
         return receive(connection)
 
 
-def receive(connection: ssl.SSLSocket) -> Answer:
-    """The next answer of a connection; it has to announce its length, or be chunked."""
+def receive_head(connection: ssl.SSLSocket) -> tuple[int, dict[str, str], bytes]:
+    """Status and fields of the next answer, and what came of its body with them."""
     head, _, body = _read_past(connection, b"", b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
     pairs = [line.split(":", 1) for line in lines[1:]]
     fields = {name.lower(): value.strip() for name, value in pairs}
+    return int(lines[0].split()[1]), fields, body
+
+
+def receive(connection: ssl.SSLSocket) -> Answer:
+    """The next answer of a connection, whole; informational ones are skipped."""
+    status = 100
+    while status < 200:
+        status, fields, body = receive_head(connection)
     if fields.get("transfer-encoding") == "chunked":
         whole = b""
         while True:
@@ -124,12 +135,12 @@ def receive(connection: ssl.SSLSocket) -> Answer:
             whole += body[: wanted - 2]
             body = body[wanted:]
             if wanted == 2:
-                return Answer(int(lines[0].split()[1]), fields, whole)
+                return Answer(status, fields, whole)
     pieces, missing = [body], int(fields.get("content-length", "0")) - len(body)
     while missing > 0:
         pieces.append(_more(connection))
         missing -= len(pieces[-1])
-    return Answer(int(lines[0].split()[1]), fields, b"".join(pieces))
+    return Answer(status, fields, b"".join(pieces))
 
 
 def _read_past(

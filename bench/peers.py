@@ -352,6 +352,17 @@ static_resources:
             - name: aws
               domains: ["*"]
               routes:
+              - match: {{ prefix: /bucket/ }}
+                route: {{ cluster: aws, timeout: 300s }}
+                typed_per_filter_config:
+                  sign:
+                    "@type": type.googleapis.com/envoy.extensions.filters.http.aws_request_signing.v3.AwsRequestSigningPerRoute
+                    stat_prefix: s3
+                    aws_request_signing:
+                      service_name: s3
+                      region: us-east-1
+                      # Otherwise it holds the whole body to hash it, and refuses.
+                      use_unsigned_payload: true
               - match: {{ prefix: / }}
                 route: {{ cluster: aws, timeout: 300s }}
           http_filters:

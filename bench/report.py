@@ -11,6 +11,10 @@ _COLUMNS = {
     "requests_per_s": "requests/s",
     "requests_per_cpu_s": "requests per CPU-s",
     "mib_per_s": "MiB/s",
+    "mib_per_cpu_s": "MiB per CPU-s",
+    "added_p50_ms": "added p50 ms",
+    "added_p99_ms": "added p99 ms",
+    "added_p999_ms": "added p99.9 ms",
     "p50_ms": "p50 ms",
     "p99_ms": "p99 ms",
     "p999_ms": "p99.9 ms",
@@ -21,6 +25,7 @@ _COLUMNS = {
     "kib_each": "KiB each",
     "resident_mib": "resident MiB",
     "grown_mib": "grown MiB",
+    "idle_core_share": "core used while idle",
     "core_share": "share of its core",
     "failed": "failed",
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench import machine, report, small_requests
+from bench import connections, latency, machine, report, small_requests, transfers
 from bench.peers import Gatekeep, installed
 from bench.stage import Session, Table, session
 
@@ -17,6 +19,13 @@ SCENARIOS: dict[str, Callable[[Session], Table]] = {
     "small-read-256": partial(small_requests.small_read, connections=256),
     "small-write-32": partial(small_requests.small_write, connections=32),
     "page-32": partial(small_requests.page, connections=32),
+    "download": partial(transfers.download, masked=False),
+    "download-masked": partial(transfers.download, masked=True),
+    "upload": transfers.upload,
+    "handshakes": connections.handshakes,
+    "idle": connections.idle,
+    "holds": connections.holds,
+    "latency": latency.added,
     "mixed-64": partial(small_requests.mixed, connections=64),
 }
 """By name, in the order they run."""
@@ -40,6 +49,8 @@ def main() -> None:
         help="where the log is written: put it on the disk that counts",
     )
     given = parser.parse_args()
+    # So that who is told to stop leaves no proxy behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     proxies = installed([Gatekeep.name, *given.proxy] if given.proxy else None)
     given.place.mkdir(exist_ok=True)
     facts = machine.facts(given.place) | {p.name: p.version() for p in proxies}

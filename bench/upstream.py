@@ -1,5 +1,7 @@
 """AWS for the bench: nginx with a few fixed answers, in plain HTTP and in TLS.
 
+Uploads go on to `bench.sink`, which reads them whole before it answers.
+
 Each answer is the shape and size that AWS would give, with the checksum that SDKs
 check. ``x-amz-id-2`` says whose access key signed the request, so that a probe can
 tell that a proxy that signs did sign.
@@ -10,13 +12,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.machine import LOAD_CORE, on_core
 from tests.support.stand import free_port, make_certificate
 
-OBJECT_BYTES = 1 << 30
+OBJECTS = {"orders.csv": 1 << 30, "few-orders.csv": 1 << 26}
+"""Objects of the bucket and their sizes. Under ``masked/`` they are there again."""
 PAGE_BYTES = 1 << 16
 
 _PERSON = {
@@ -74,29 +79,33 @@ class Upstream:
         self.port, self.tls_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
+        self._sink: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         directory = self.directory
         (directory / "files" / "bucket").mkdir(parents=True)
         (directory / "files" / "page.json").write_bytes(PAGE)
         make_certificate(directory)
-        write_object(directory / "files" / "bucket" / "orders.csv")
+        bucket = directory / "files" / "bucket"
+        (bucket / "masked").mkdir()
+        for key, size in OBJECTS.items():
+            write_object(bucket / key, size)
+            (bucket / "masked" / key).hardlink_to(bucket / key)
         (directory / "nginx.conf").write_text(self._configuration())
         with on_core(LOAD_CORE):
             self._process = subprocess.Popen(
                 ["nginx", "-c", directory / "nginx.conf", "-p", directory],
                 stderr=(directory / "nginx.log").open("wb"),
             )
+            self._sink = subprocess.Popen(
+                [sys.executable, "-m", "bench.sink", directory / "sink.sock"]
+            )
 
     def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait()
-
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
+        for process in (self._process, self._sink):
+            if process is not None:
+                process.terminate()
+                process.wait()
 
     def _configuration(self) -> str:
         def answer(body: bytes) -> str:
@@ -161,20 +170,36 @@ http {{
     }}
     location /object/ {{
       internal;
+      if ($request_method = PUT) {{ rewrite ^ /sink last; }}
       types {{ text/csv csv; }}
       alias files/;
+    }}
+    location = /sink {{
+      internal;
+      proxy_pass http://unix:{self.directory}/sink.sock:/;
+      proxy_http_version 1.1;
+      proxy_request_buffering off;
     }}
   }}
 }}
 """
 
 
-def write_object(path: Path) -> None:
-    """1 GiB of CSV-like text in which nothing is protected, the same every time."""
-    line = b"2026-11-23,order,shipped,north,standard,paid in full,no remarks\n"
-    block = line * ((1 << 20) // len(line))
+_LINE = b"2026-11-23,order,shipped,north,standard,paid in full,no remarks\n"
+BLOCK = _LINE * (1 << 16)
+"""What objects are made of, over and over: CSV in which nothing is protected."""
+
+
+def object_pieces(size: int) -> Iterator[bytes]:
+    """The content of an object of that size."""
+    for start in range(0, size, len(BLOCK)):
+        yield BLOCK[: size - start]
+
+
+def write_object(path: Path, size: int) -> None:
+    """Write an object, down to the disk."""
     with path.open("wb") as file:
-        while file.tell() < OBJECT_BYTES:
-            file.write(block[: OBJECT_BYTES - file.tell()])
+        for piece in object_pieces(size):
+            file.write(piece)
         file.flush()
         os.fsync(file.fileno())
