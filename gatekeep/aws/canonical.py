@@ -91,12 +91,18 @@ def _respell(match: re.Match[bytes]) -> bytes:
     return bytes((byte,)) if byte in _UNRESERVED else b"%%%02X" % byte
 
 
+_AUTHORITY = b":authority"
+"""What clients of HTTP/2 may sign instead of ``host``: the JavaScript SDK does. The
+head has it as its host field (`http.h2_heads`), so that is what is verified."""
+
+
 class SignedNames(NamedTuple):
     """A ``SignedHeaders`` list made ready: the same for every request of a client."""
 
     listed: bytes
     """As the client listed them."""
     names: tuple[bytes, ...]
+    """The fields that are signed; ``host`` for ``:authority``."""
     as_set: frozenset[bytes]
     template: bytes
     """``host:%b\\nx-amz-date:%b\\n``: canonical headers without their values."""
@@ -113,12 +119,13 @@ def signed_names(listed: bytes) -> SignedNames:
     Raises:
         ValueError: not names in lower case, or a name twice.
     """
-    names = tuple(listed.split(b";"))
+    spelled = listed.split(b";")
+    names = tuple([b"host" if name == _AUTHORITY else name for name in spelled])
     if not all(map(_field_name, names)):
         raise ValueError("expected names in lower case")
     if len(set(names)) != len(names):
         raise ValueError("expected each name once")
-    template = b"".join([name.replace(b"%", b"%%") + b":%b\n" for name in names])
+    template = b"".join([name.replace(b"%", b"%%") + b":%b\n" for name in spelled])
     # `itemgetter` of one name gives a value, not a tuple.
     values = itemgetter(*names) if len(names) > 1 else _values_of_one(names[0])
     return SignedNames(listed, names, frozenset(names), template, values)
