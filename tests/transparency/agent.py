@@ -2,7 +2,7 @@
 
 Runs in its own process with environment variables only. Reads the table from standard
 input and writes, as one JSON list, what each call gave: status, every header and every
-body byte as boto3's transport saw them, and what boto3 made of them.
+body byte as boto3's transport saw them, what boto3 made of them, and what it had sent.
 
 A table is ``[[service, [step, …]], …]``; a service may name one protocol of its several
 (``cloudwatch/query``). A step is ``[operation, parameters, options]``:
@@ -35,7 +35,8 @@ NOT_UNDERSTOOD = (
 )
 kept = {}
 seen = []
-"""Answers of the step under way."""
+sent = []
+"""Answers to the step under way, and its requests."""
 
 
 def fill(value):
@@ -98,6 +99,21 @@ def note(http_response=None, response_dict=None, **_):
     })  # fmt: skip
 
 
+def note_request(request, **_):
+    """One request as it goes to the transport (boto3's event ``before-send``)."""
+    body = request.body
+    sent.append({
+        "method": request.method,
+        "url": request.url,
+        "headers": {k.lower(): text(v) for k, v in request.headers.items()},
+        "body": text(body) if isinstance(body, bytes) else None,
+    })  # fmt: skip
+
+
+def text(value):
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
 def make_client(name):
     service, _, protocol = name.partition("/")
     session = boto3.Session()
@@ -114,13 +130,13 @@ def make_client(name):
 
         loader.load_service_model = load_one
     config = Config(
-        retries={"total_max_attempts": 1},
         s3={"addressing_style": "path"},
         disable_request_compression=False,
         inject_host_prefix=False,
     )
     client = session.client(service, config=config)
     client.meta.events.register("before-parse.*.*", note)
+    client.meta.events.register("before-send.*.*", note_request)
     return client
 
 
@@ -145,6 +161,7 @@ def main():
         client = make_client(service)
         for operation, parameters, options in steps:
             seen.clear()
+            sent.clear()
             try:
                 answer = run(
                     client, operation, fill(parameters), options.get("how", "call")
@@ -160,6 +177,7 @@ def main():
                 "call": f"{service}.{operation}",
                 "outcome": outcome,
                 "answers": list(seen),
+                "requests": list(sent),
             })  # fmt: skip
     json.dump(results, sys.stdout)
 

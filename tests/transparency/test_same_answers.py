@@ -31,6 +31,7 @@ def run_agent(
     assert done.returncode == 0, done.stderr[-4000:]
     results: list[dict[str, Any]] = json.loads(done.stdout)
     for result in results:
+        del result["requests"]  # signed for another host, by another key
         for answer in result["answers"]:
             for name in HOP_BY_HOP:
                 answer["headers"].pop(name, None)
