@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: build demo test check format clean bench bench-budget bench-peers bench-masking
+.PHONY: build demo test test-slow test-js check format clean bench bench-budget bench-peers bench-masking
 
 build: $(VENV)/built
 
@@ -17,7 +17,20 @@ demo: build
 	$(BIN)/gatekeep demo
 
 test: build check
-	$(BIN)/python -m pytest -q tests
+	$(BIN)/python -m pytest -q -m "not slow" tests
+
+# What takes minutes: 256 MiB transfers and the widest tables.
+test-slow: build
+	$(BIN)/python -m pytest -q -m slow tests
+
+# With the JavaScript SDK, which goes into the user's cache: needs node and npm.
+JS_CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/gatekeep/js
+JS_SDK   := $(addprefix @aws-sdk/client-,cloudwatch dynamodb ec2 kinesis lambda s3 sqs sts)
+
+test-js: build
+	npm install --prefix "$(JS_CACHE)" --no-audit --no-fund --silent $(JS_SDK)
+	GATEKEEP_JS_SDK="$(JS_CACHE)/node_modules" \
+	  $(BIN)/python -m pytest -q tests/transparency tests/identity -k javascript
 
 check: build
 	$(BIN)/ruff check gatekeep tests bench setup.py
