@@ -106,6 +106,21 @@ def test_the_readers_own_aws_set_up_is_not_seen(tmp_path, monkeypatch):
     assert environment["HOME"] == str(tmp_path)
 
 
+@pytest.mark.slow
+def test_modules_in_the_readers_directory_are_not_run(tmp_path, processes, monkeypatch):
+    # A checkout of gatekeep, say, or somebody's own `json.py`.
+    readers = tmp_path / "readers"
+    readers.mkdir()
+    (readers / "json.py").write_text("print('not an issuer')")
+    monkeypatch.chdir(readers)
+    issuer = processes.start_and_read_line(
+        "issuer",
+        [sys.executable, "-m", "gatekeep.cli.demo.issuer", str(tmp_path), *IDENTITIES],
+        env=plain_environment(tmp_path),
+    )
+    assert issuer.startswith("http://127.0.0.1:")
+
+
 def test_the_certificate_is_good_for_loopback_and_nothing_else(tmp_path):
     write_certificates(tmp_path)
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

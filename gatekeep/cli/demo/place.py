@@ -149,6 +149,9 @@ def plain_environment(home: Path) -> dict[str, str]:
         "HOME": str(home),
         "AWS_EC2_METADATA_DISABLED": "true",
         "PYTHONUNBUFFERED": "1",
+        # `python -m` would look in the reader's directory first, and a checkout of
+        # gatekeep there has no compiled modules.
+        "PYTHONSAFEPATH": "1",
     }
 
 
