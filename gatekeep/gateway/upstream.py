@@ -50,6 +50,8 @@ class UpstreamConnection(Wire):
         """Hand bytes to the HTTP reader."""
         if data:
             self.answered = True
+            # Who answers early may read no more: nobody should wait until it does.
+            self.stop_draining()
         self.side.receive(data)
 
     async def answer_head(self) -> ResponseHead | None:

@@ -105,8 +105,7 @@ class Wire(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The transport's buffer has room again."""
         self._full = False
-        if self._drain_waiter is not None and not self._drain_waiter.done():
-            self._drain_waiter.set_result(None)
+        self.stop_draining()
 
     # --- for the reader ---------------------------------------------------------
 
@@ -168,6 +167,11 @@ class Wire(asyncio.Protocol):
         finally:
             self._drain_waiter = None
             self.deadline_s = float("inf")
+
+    def stop_draining(self) -> None:
+        """Let `drain` return, whether or not there is room."""
+        if self._drain_waiter is not None and not self._drain_waiter.done():
+            self._drain_waiter.set_result(None)
 
     def gone(self) -> asyncio.Future[None]:
         """A future that is done once the connection is lost."""

@@ -365,6 +365,37 @@ def test_a_permitted_upload_is_asked_for_and_arrives_without_expect(
     assert (received.body, received.field(b"expect")) == (b"abc", b"")
 
 
+def test_an_upstream_that_refuses_and_reads_no_more_is_heard(
+    gateway: Stand, session: Session, upstream: ScriptedUpstream
+) -> None:
+    stuck, heard = threading.Event(), threading.Event()
+    fault = b"<Error><Code>QuotaExceeded</Code></Error>"
+
+    def refuse(connection: socket.socket, _head: bytes) -> bool:
+        assert stuck.wait(20)
+        connection.sendall(
+            b"HTTP/1.1 403 No\r\nContent-Length: %d\r\n\r\n%b" % (len(fault), fault)
+        )
+        return heard.wait(20) and False
+
+    head, _ = a_head(gateway, session, a_client(session), "UNSIGNED-PAYLOAD", [])
+    upstream.on_head = refuse
+    try:
+        with gateway.tls() as connection:
+            connection.sendall(head + b"content-length: 1000000000\r\n\r\n")
+            connection.settimeout(0.5)
+            with contextlib.suppress(TimeoutError):
+                while True:
+                    connection.sendall(bytes(1_000_000))
+            # Every buffer on the way is full, and nobody takes anything.
+            connection.settimeout(10)
+            stuck.set()
+            assert read_answer(connection) == (403, fault)
+    finally:
+        upstream.on_head = None
+        heard.set()
+
+
 class Relay:
     """A TCP hop before the gateway that counts what clients send."""
 

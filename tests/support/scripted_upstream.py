@@ -51,6 +51,8 @@ class ScriptedUpstream:
     def __init__(self) -> None:
         self.script: Script = answer()
         self.requests: list[bytes] = []
+        self.on_head: Script | None = None
+        """Answers before the body is read; gets the head alone."""
         self.accepted = 0
         """Connections, whether or not a request came on them."""
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -71,7 +73,7 @@ class ScriptedUpstream:
     def _serve(self, connection: socket.socket) -> None:
         with connection:
             try:
-                while (request := _read_request(connection)) is not None:
+                while (request := _read_request(connection, self)) is not None:
                     self.requests.append(request)
                     if not self.script(connection, request):
                         return
@@ -82,7 +84,9 @@ class ScriptedUpstream:
         self._listener.close()
 
 
-def _read_request(connection: socket.socket) -> bytes | None:
+def _read_request(
+    connection: socket.socket, upstream: ScriptedUpstream
+) -> bytes | None:
     """One request, head and body; what came of it when the client cuts it short."""
     data = b""
     while b"\r\n\r\n" not in data:
@@ -91,6 +95,8 @@ def _read_request(connection: socket.socket) -> bytes | None:
             return None
         data += piece
     head, _, body = data.partition(b"\r\n\r\n")
+    if upstream.on_head is not None and not upstream.on_head(connection, head):
+        return None
     lower = head.lower()
     if b"transfer-encoding: chunked" in lower:
         while not body.endswith(b"0\r\n\r\n"):
