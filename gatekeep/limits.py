@@ -109,9 +109,6 @@ EVENT_PAYLOAD_BYTES_MAX = 24 * MIB
 """Payload of one event-stream message, which is held until its CRC and signature
 are checked: the most that SDKs take (botocore, aws-c-event-stream)."""
 
-READ_BYTES = 256 * KIB
-"""What one socket read may bring."""
-
 BODY_QUEUE_BYTES_MAX = 512 * KIB
 """Body bytes queued between the two sockets of one exchange before the faster
 side is paused."""

@@ -122,9 +122,8 @@ def test_bytes_that_nobody_takes_stop_the_socket() -> None:
         sending = asyncio.ensure_future(loop.sock_sendall(client, b"x" * 64_000_000))
         while not connection.is_paused:
             await asyncio.sleep(0)
-        assert (
-            connection.untaken_bytes <= limits.BODY_QUEUE_BYTES_MAX + limits.READ_BYTES
-        )
+        one_read = 256 * 1024  # uvloop's and asyncio's
+        assert connection.untaken_bytes <= limits.BODY_QUEUE_BYTES_MAX + one_read
         sending.cancel()
 
     connected(test)
