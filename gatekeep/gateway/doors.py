@@ -56,6 +56,18 @@ _HANDS_OUT_CREDENTIALS = frozenset(
 """Operations whose answers hold credentials that would work past the gateway."""
 
 
+_SPEAKS_BOTH_WAYS = frozenset(
+    {
+        "connecthealth:StartMedicalScribeListeningSession",
+        "lexv2-runtime:StartConversation",
+        "polly:StartSpeechSynthesisStream",
+        "qbusiness:Chat",
+    }
+)
+"""Operations whose question and answer go on at the same time. AWS takes them over
+HTTP/2 only (``protocolSettings.h2`` is ``eventstream``), and we speak HTTP/1.1 up."""
+
+
 def leads_to_session(head: RequestHead) -> bool:
     """Whether an unsigned request asks for a session; no other unsigned one passes."""
     authorization = head.get(b"authorization")
@@ -174,11 +186,12 @@ async def say_who_you_are(exchange: Exchange) -> None:
     _send(exchange, 200, b"text/xml", body)
 
 
-def refuse_credential_operations(call: Call) -> None:
-    """Refuse a call whose answer would hold AWS credentials (I4).
+def refuse_impassable(call: Call) -> None:
+    """Refuse a call that must not or cannot pass the gateway, whatever policy says.
 
     Raises:
-        UnsupportedError: always the same, whatever policy says.
+        UnsupportedError: its answer would hold AWS credentials (I4), or it needs both
+            directions of a stream at once.
     """
     for name in call.ambiguous or (f"{call.service}:{call.operation}",):
         if name in _HANDS_OUT_CREDENTIALS:
@@ -186,6 +199,12 @@ def refuse_credential_operations(call: Call) -> None:
                 "gateway.hands_out_credentials",
                 f"{name} answers with AWS credentials, and agents never hold any;"
                 " call the services through this gateway instead",
+            )
+        if name in _SPEAKS_BOTH_WAYS:
+            raise UnsupportedError(
+                "gateway.speaks_both_ways",
+                f"{name} needs a stream in both directions at once, which this gateway"
+                " does not pass; use an operation that asks first and then answers",
             )
 
 

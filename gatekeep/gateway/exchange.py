@@ -169,7 +169,7 @@ class Exchange:
     def _decide(self) -> Decision:
         """What policy says; a denial ends the exchange."""
         session = self.session
-        doors.refuse_credential_operations(self.call)
+        doors.refuse_impassable(self.call)
         decision = self.gate.policy.decide(
             session.principal,
             self.call,
