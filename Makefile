@@ -7,7 +7,13 @@ BIN    := $(VENV)/bin
 
 build: $(VENV)/built
 
-$(VENV)/built: pyproject.toml setup.py $(wildcard gatekeep/_fast/*.pyx) $(wildcard gatekeep/_fast/*.pxd)
+KERNELS := $(wildcard gatekeep/_fast/*.pyx)
+# Built anew, too, when a kernel has lost its compiled module.
+ifneq ($(strip $(foreach kernel,$(KERNELS),$(if $(wildcard $(kernel:.pyx=.*.so)),,$(kernel)))),)
+.PHONY: $(VENV)/built
+endif
+
+$(VENV)/built: pyproject.toml setup.py $(KERNELS) $(wildcard gatekeep/_fast/*.pxd)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11) and "gatekeep needs Python 3.11 or newer")'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,demo]'

@@ -15,12 +15,14 @@ import argparse
 import os
 import re
 import subprocess
+import tempfile
 import threading
 from collections import Counter
 from functools import partial
 from pathlib import Path
 
 from bench import load, machine
+from bench.micro.__main__ import child, laid_out
 from bench.peers import BENCH_BIN, Gatekeep
 from bench.small_requests import get_item, put_item, query
 from bench.stage import session
@@ -55,12 +57,21 @@ def main() -> None:
     parser.add_argument("--work", choices=WORKS, default="read")
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--seconds", type=int, default=15)
+    parser.add_argument(
+        "--alone",
+        metavar="CASE",
+        help="a case of bench.micro in one process, such as `exchange: small read`:"
+        " no loop, no TLS, no other process that could blur the picture",
+    )
     parser.add_argument("--ledger", action="store_true", help="sample it instead")
     parser.add_argument("--place", type=Path, default=Path(".bench"))
     given = parser.parse_args()
     sampler = BENCH_BIN / "py-spy"
     if not sampler.exists():
         raise SystemExit("py-spy is not installed; install it with: make bench-peers")
+    if given.alone:
+        _sample_alone(sampler, given.alone, given.seconds)
+        return
     with session(given.place, [Gatekeep], seconds=1, rounds=1) as stage:
         gateway = stage.gateway
         os.sched_setaffinity(gateway.ledger_pid, {machine.LOAD_CORE})
@@ -81,19 +92,36 @@ def main() -> None:
         # Sampled apart from the measurement, because sampling stops the process.
         loading = threading.Thread(target=partial(run, seconds=given.seconds + 2))
         loading.start()
-        subprocess.run(
-            [sampler, "record", "--pid", str(pid), "--duration", str(given.seconds),
-             "--rate", "250", "--format", "raw", "--output", raw],
-            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        _sample(sampler, pid, given.seconds, raw)
         loading.join()
         _show(raw.read_text(), cpu_us)
+
+
+def _sample_alone(sampler: Path, case: str, seconds: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="gatekeep-micro-") as name:
+        config, raw = laid_out(Path(name)), Path(name) / "samples"
+        with machine.on_core(machine.PROXY_CORE):
+            process = child([], config, str(seconds + 2), [case])
+        process.stdout.readline()
+        _sample(sampler, process.pid, seconds, raw)
+        cpu_us = float(process.communicate()[0])
+        _show(raw.read_text(), cpu_us)
+
+
+def _sample(sampler: Path, pid: int, seconds: int, raw: Path) -> None:
+    subprocess.run(
+        [sampler, "record", "--pid", str(pid), "--duration", str(seconds),
+         "--rate", "400", "--format", "raw", "--output", raw],
+        check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
 
 
 def _show(samples: str, cpu_us: float) -> None:
     stacks = []
     for line in samples.splitlines():
         stack, _, count = line.rpartition(" ")
+        if "Thread._bootstrap" in stack:
+            continue  # helpers that wait, which py-spy takes for work
         stacks.append((stack.split(";"), int(count)))
     total = sum(count for _, count in stacks)
     rooms: Counter[str] = Counter()
@@ -122,7 +150,7 @@ def _show(samples: str, cpu_us: float) -> None:
 def _room(stack: list[str]) -> str:
     for frame in reversed(stack):
         for pattern, room in ROOMS:
-            if re.search(pattern, frame) and "supervisor.py" not in frame:
+            if re.search(pattern, frame):
                 return "loop and TLS" if "run_worker" in frame else room
     return "loop and TLS"
 

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from bench.micro.cases import NOTHING
 from bench.micro.child import COUNTED
@@ -39,7 +40,7 @@ def main() -> None:
     counting = given.count or given.budget or given.write_budget
     with tempfile.TemporaryDirectory(prefix="gatekeep-micro-") as name:
         directory = Path(name)
-        config = _laid_out(directory)
+        config = laid_out(directory)
         times = {}
         if not (given.budget or given.write_budget):
             times = json.loads(_run([], config, "", given.case))
@@ -58,7 +59,7 @@ def main() -> None:
         sys.exit(_compared(counts))
 
 
-def _laid_out(directory: Path) -> Path:
+def laid_out(directory: Path) -> Path:
     """Keys, policies, settings and the compiled catalogue of a gateway."""
     issuer = Issuer()
     stand = Stand(
@@ -79,12 +80,12 @@ def _laid_out(directory: Path) -> Path:
     return config
 
 
-def _run(around: list[str], config: Path, control: str, cases: list[str]) -> str:
-    done = subprocess.run(
-        [*around, sys.executable, "-m", "bench.micro.child", config, control, *cases],
-        capture_output=True,
+def child(around: list[str], config: Path, how: str, cases: list[str]) -> Any:
+    """Start `bench.micro.child`; see there for what the arguments are."""
+    return subprocess.Popen(
+        [*around, sys.executable, "-m", "bench.micro.child", config, how, *cases],
+        stdout=subprocess.PIPE,
         text=True,
-        check=False,
         env={
             **os.environ,
             "PYTHONHASHSEED": "0",
@@ -92,9 +93,14 @@ def _run(around: list[str], config: Path, control: str, cases: list[str]) -> str
             "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
         },
     )
-    if done.returncode != 0:
-        sys.exit(done.stdout + done.stderr)
-    return done.stdout
+
+
+def _run(around: list[str], config: Path, how: str, cases: list[str]) -> str:
+    process = child(around, config, how, cases)
+    said, _ = process.communicate()
+    if process.returncode != 0:
+        sys.exit(process.returncode)
+    return str(said)
 
 
 def _counted(directory: Path, config: Path, cases: list[str]) -> dict[str, int]:

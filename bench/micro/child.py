@@ -1,4 +1,9 @@
-"""Runs the cases in this process; `bench.micro` starts it, with or without valgrind."""
+"""Runs the cases in this process; `bench.micro` starts it, with or without valgrind.
+
+Arguments: settings, how, and the cases' names (none: all). How is empty to take times,
+a library that switches callgrind on and off to count instructions, or for how many
+seconds to repeat one case while a sampler looks on.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +33,9 @@ def main() -> None:
     # A collection falls into one case or another by chance; the bench of whole
     # requests has them.
     gc.disable()
-    if control:
+    if control.isdigit():
+        _go_round(chosen[names[0]], int(control))
+    elif control:
         library = ctypes.CDLL(control)
         for name, case in chosen.items():
             _count(case, library.begin, lambda n=name: library.end(n.encode()))
@@ -43,6 +50,17 @@ def _count(case: Case, begin: Callable[[], object], end: Callable[[], object]) -
     for _ in repeat(None, COUNTED):
         case()
     end()
+
+
+def _go_round(case: Case, seconds: int) -> None:
+    """Give a sampler something to look at, then say what a call cost."""
+    print("going round", flush=True)
+    until_s, calls, before_s = time.monotonic() + seconds, 0, time.process_time()
+    while time.monotonic() < until_s:
+        for _ in repeat(None, 50):
+            case()
+        calls += 50
+    print((time.process_time() - before_s) / calls * 1e6)
 
 
 def _timed(case: Case) -> tuple[float, float]:
