@@ -34,6 +34,7 @@ cdef class Names:
     cdef Way *ways
     cdef readonly int ways_count
     cdef int *node_style
+    cdef unsigned int *node_keyed
     cdef readonly int secure_style
     cdef readonly Names inside
 

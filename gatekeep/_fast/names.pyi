@@ -9,7 +9,7 @@ class Names:
         self,
         names: Mapping[bytes, tuple[int, int, int, int]],
         ways: Sequence[tuple[int, int, int]],
-        node_styles: Sequence[int],
+        nodes: Sequence[tuple[int, int]],
         secure_style: int = -1,
         inside: Names | None = None,
     ) -> None: ...

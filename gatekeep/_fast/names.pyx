@@ -19,13 +19,13 @@ cdef inline unsigned int mix(unsigned int code, byte c) noexcept nogil:
 cdef class Names:
     """Looks names up, and follows paths; shared, never changed."""
 
-    def __cinit__(self, names, ways, node_styles, int secure_style=-1, Names inside=None):
+    def __cinit__(self, names, ways, nodes, int secure_style=-1, Names inside=None):
         """Keep the tables.
 
         Args:
             names: folded name -> (style or -1, keyed bits, flags, step).
             ways: (node, step, node) of the tree of paths; node 1 is the top.
-            node_styles: the style of each node, or -1; node 0 is nowhere.
+            nodes: of each node its style, or -1, and keyed bits; node 0 is nowhere.
             secure_style: the style of a value of a secret type, or -1.
             inside: what names mean in a users' text inside of a text; None: the same.
         """
@@ -45,12 +45,14 @@ cdef class Names:
         self.names = <Name *>calloc(len(names) + 1, sizeof(Name))
         self.slots = <int *>calloc(size, sizeof(int))
         self.ways = <Way *>calloc(len(ways) + 1, sizeof(Way))
-        self.node_style = <int *>calloc(len(node_styles) + 2, sizeof(int))
-        if self.names == NULL or self.slots == NULL or self.ways == NULL or self.node_style == NULL:
+        self.node_style = <int *>calloc(len(nodes) + 2, sizeof(int))
+        self.node_keyed = <unsigned int *>calloc(len(nodes) + 2, sizeof(unsigned int))
+        if (self.names == NULL or self.slots == NULL or self.ways == NULL
+                or self.node_style == NULL or self.node_keyed == NULL):
             raise MemoryError
         self.node_style[0] = self.node_style[1] = -1
-        for i, style in enumerate(node_styles):
-            self.node_style[i] = style
+        for i, node in enumerate(nodes):
+            self.node_style[i], self.node_keyed[i] = node
         for i, (node, step, to) in enumerate(ways):
             self.ways[i].node, self.ways[i].step, self.ways[i].to = node, step, to
         for i, text in enumerate(self.kept):
@@ -73,6 +75,7 @@ cdef class Names:
         free(self.slots)
         free(self.ways)
         free(self.node_style)
+        free(self.node_keyed)
 
     cdef Name *find(self, const byte *name, Py_ssize_t size) noexcept nogil:
         """The entry of a name as it stands on the wire, or NULL."""

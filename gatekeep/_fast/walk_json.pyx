@@ -423,6 +423,7 @@ cdef class JsonScanner(Document):
             if self.names.ways_count:
                 to.node = self.names.follow(over.node, <int>(-2 - min(over.index, 1 << 30)))
                 self.stricter(self.names.node_style[to.node])
+                to.keyed |= self.names.node_keyed[to.node]
             return
         name = over.name
         to.tag = over.name_tag
@@ -431,12 +432,14 @@ cdef class JsonScanner(Document):
             to.flags = over.flags & UNTOUCHED
         if name == NULL:
             return
-        if self.names.ways_count:
-            to.node = self.names.follow(over.node, name.step)
-            self.stricter(self.names.node_style[to.node])
         self.stricter(name.style)
         if to.tag == NO_TAG:
             to.keyed = name.keyed
+        if self.names.ways_count:
+            to.node = self.names.follow(over.node, name.step)
+            self.stricter(self.names.node_style[to.node])
+            to.keyed |= self.names.node_keyed[to.node]
+        if to.tag == NO_TAG:
             to.flags |= name.flags & BLOB_NAME
             if name.flags & UNTOUCHED and self.depth <= self.modelled_levels:
                 to.flags |= UNTOUCHED

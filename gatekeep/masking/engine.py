@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Mapping, Sequence
 
 from gatekeep._fast.checks import checks
@@ -12,9 +14,9 @@ from gatekeep._fast.walk_json import JsonScanner
 from gatekeep._fast.walk_text import TextScanner
 from gatekeep._fast.walk_xml import XmlScanner
 from gatekeep.limits import MASKED_DEPTH_MAX, MASKED_TOKEN_BYTES_MAX
-from gatekeep.masking.detectors import Detector, Pattern
+from gatekeep.masking.detectors import Detector, Pattern, fold
 from gatekeep.masking.formats import is_opaque
-from gatekeep.masking.naming import service_names
+from gatekeep.masking.naming import Cells, service_names
 from gatekeep.masking.patterns import PatternCache, pattern_width
 from gatekeep.masking.profiles import Profile
 from gatekeep.masking.styles import Kind, Style, TokenKey, hide, hide_number
@@ -32,6 +34,10 @@ LENGTH_KEPT, DIGITS_STAY, ESCAPES, ENTITIES, MANY, TYPED = 1, 2, 4, 8, 16, 32
 
 TYPED_SERVICES = frozenset(("dynamodb", "dynamodbstreams"))
 """Services whose values carry DynamoDB's type names."""
+
+
+LOG_TAIL = b"x-amz-log-result"
+"""The end of a Lambda function's log, in base64."""
 
 
 class Engine:
@@ -100,7 +106,12 @@ class Engine:
         self._names: dict[str, Names] = {}
 
     def json(
-        self, service: str = "", *, many: bool = False, length_kept: bool = False
+        self,
+        service: str = "",
+        *,
+        many: bool = False,
+        length_kept: bool = False,
+        cells: Cells | None = None,
     ) -> JsonScanner:
         """Return what masks a JSON body.
 
@@ -109,6 +120,7 @@ class Engine:
                 names are the users' own.
             many: JSON texts one after the other.
             length_kept: every byte stays at its place.
+            cells: what more is hidden in this body alone; see `service_names`.
         """
         mode = (MANY if many else 0) | (LENGTH_KEPT | DIGITS_STAY if length_kept else 0)
         if service in TYPED_SERVICES:
@@ -117,7 +129,7 @@ class Engine:
             self.rules,
             mode,
             MASKED_TOKEN_BYTES_MAX,
-            self.names(service),
+            self._service_names(service, cells) if cells else self.names(service),
             MODELLED_LEVELS.get(service, MASKED_DEPTH_MAX),
         )
 
@@ -158,14 +170,24 @@ class Engine:
         """What names mean in answers of a service; empty: in users' own texts."""
         names = self._names.get(service)
         if names is None:
-            inside = self.names("") if service else None
-            bits = [
-                (named.names, 1 << bit) for bit, (named, _) in enumerate(self.keyed)
-            ]
-            names = self._names[service] = service_names(
-                service, self.profile, bits, self._place, inside
-            )
+            names = self._names[service] = self._service_names(service)
         return names
+
+    def _service_names(self, service: str, cells: Cells | None = None) -> Names:
+        bits = [(named.names, 1 << bit) for bit, (named, _) in enumerate(self.keyed)]
+        inside = self.names("") if service else None
+        return service_names(service, self.profile, bits, self._place, inside, cells)
+
+    def means(self, name: bytes) -> tuple[int, int]:
+        """What a column's name means: a style's place or -1, and keyed bits."""
+        folded = fold(name)
+        style = self.profile.names.get(folded)
+        keyed = sum(
+            1 << bit
+            for bit, (named, _) in enumerate(self.keyed)
+            if folded in named.names
+        )
+        return (-1 if style is None else self._place["field", style], keyed)
 
     def text(
         self,
@@ -192,9 +214,20 @@ class Engine:
         return TextScanner(self.rules, mode, MASKED_TOKEN_BYTES_MAX)
 
     def mask_field(self, name: bytes, value: bytes) -> bytes:
-        """Return a header field's value, masked: a text under its name."""
-        scanner = self.text()
-        return scanner.feed(value) + scanner.finish()
+        """Return a header field's value, masked as a member of its name would be."""
+        short = name.removeprefix(b"x-amz-meta-").decode("latin-1")
+        text = value.decode("utf-8", "replace")
+        if name == LOG_TAIL:
+            text = base64.b64decode(value).decode("utf-8", "replace")
+        codec = self.json("")
+        told = json.dumps({short: text}, ensure_ascii=False).encode()
+        masked = json.loads(codec.feed(told) + codec.finish())
+        # A name may be masked as well: the value counts.
+        (changed,) = masked.values()
+        if changed == text:
+            return value
+        raw = str(changed).encode()
+        return base64.b64encode(raw) if name == LOG_TAIL else raw
 
     def _ranked(self) -> list[tuple[str, Style]]:
         """Every style in use with the name it counts under, strictest first."""

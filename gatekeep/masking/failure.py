@@ -29,6 +29,8 @@ REASONS = {
     "depth": "it is nested too deep",
     "token_size": "a value in it is too long",
     "uninspectable": "it holds bytes of a format that cannot be inspected",
+    "collected": "it must be read whole and is too long for that",
+    "columns": "a row in it has too many cells",
 }
 
 

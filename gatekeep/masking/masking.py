@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from urllib.parse import parse_qsl, urlencode
 
 from gatekeep._fast.splice import MalformedText
 from gatekeep.aws.call import Call
 from gatekeep.http.messages import RequestHead
-from gatekeep.masking.codecs import media_codec
+from gatekeep.masking.codecs import media_type
 from gatekeep.masking.detectors import DETECTORS, Detector
 from gatekeep.masking.engine import Engine
 from gatekeep.masking.failure import MaskingError, unreadable
+from gatekeep.masking.objects import payload_codec
 from gatekeep.masking.patterns import PatternCache, own_detectors
 from gatekeep.masking.plan import MaskPlan, ResponseMask
 from gatekeep.masking.profiles import Profile, compile_profiles
@@ -19,6 +21,8 @@ from gatekeep.masking.styles import Kind, Style, TokenKey
 from gatekeep.settings import MaskingSettings
 
 __all__ = ["MaskPlan", "Masking", "ResponseMask"]
+
+FORM = b"application/x-www-form-urlencoded"
 
 RECORD_STYLES = {name: Style(Kind.FIXED) for name in DETECTORS} | {
     # Truncation as PCI DSS 3.5.1 allows it for what is stored.
@@ -64,7 +68,7 @@ class Masking:
         Raises:
             MaskingError: what is asked for cannot be masked.
         """
-        return MaskPlan(call, self._engine(profiles) if profiles else None)
+        return MaskPlan(call, head, self._engine(profiles) if profiles else None)
 
     def mask_value(
         self, value: object, profiles: tuple[str, ...]
@@ -101,15 +105,16 @@ class Masking:
         Returns:
             The masked bytes; empty when the body cannot be inspected.
         """
-        media = content_type.partition(b";")[0].strip().lower()
-        codec = media_codec(self._recorded(profiles), media)
-        if codec is None:
-            return b""
+        engine = self._recorded(profiles)
+        media = media_type(content_type)
         try:
+            if media == FORM:
+                return _mask_form(engine, body)
+            codec = payload_codec(engine, media=media)
             masked = codec.feed(body)
             # Of a body that goes on, what could still become a value is left out.
             return masked + codec.finish() if whole else masked
-        except MalformedText:
+        except (MalformedText, MaskingError):
             return b""
 
     def _named(self, name: str) -> Profile:
@@ -142,6 +147,15 @@ class Masking:
             profiles = [self._record, *map(self._named, names)]
             engine = self._record_engines[names] = self._compile(profiles, names)
         return engine
+
+
+def _mask_form(engine: Engine, body: bytes) -> bytes:
+    """A query protocol's request: its values are what their names say."""
+    pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True)
+    told = json.dumps([{name: value} for name, value in pairs])
+    codec = engine.json("")
+    masked = json.loads(codec.feed(told.encode()) + codec.finish())
+    return urlencode([pair for one in masked for pair in one.items()]).encode()
 
 
 def _plain(value: object) -> object:

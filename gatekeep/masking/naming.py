@@ -29,6 +29,10 @@ Places = Mapping[tuple[str, Style], int]
 """The place of each style, with the name it counts under, in the kernel's table."""
 
 
+Cells = Mapping[tuple[Step | int, ...], tuple[int, int]]
+"""Paths, with list elements by place, to the style and keyed bits of what is there."""
+
+
 @dataclass(slots=True)
 class _Entry:
     """One name, as the kernel keeps it."""
@@ -55,6 +59,7 @@ def service_names(
     keyed: Sequence[tuple[frozenset[bytes], int]],
     places: Places,
     inside: Names | None,
+    cells: Cells | None = None,
 ) -> Names:
     """Return the names that mean something in the answers of a service.
 
@@ -64,6 +69,7 @@ def service_names(
         keyed: telling names, and the bit of the check that they call for.
         places: where each style stands in the kernel's table.
         inside: the names of users' own texts inside of the answers.
+        cells: paths that only this answer has: a table's columns.
     """
     table = _Table()
     for names, bit in keyed:
@@ -77,11 +83,11 @@ def service_names(
     table.flag(PAIR_NAMES, PAIR_NAME)
     table.flag(PAIR_VALUES, PAIR_VALUE)
     secure = _secrets(table, service, profile, places)
-    ways, node_styles = _tree(table, profile, places)
+    ways, nodes = _tree(table, profile, places, cells or {})
     entries = {
         name: (one.style, one.keyed, one.flags, one.step) for name, one in table.items()
     }
-    return Names(entries, ways, node_styles, secure, inside)
+    return Names(entries, ways, nodes, secure, inside)
 
 
 def _secrets(table: _Table, service: str, profile: Profile, places: Places) -> int:
@@ -102,27 +108,35 @@ def _secrets(table: _Table, service: str, profile: Profile, places: Places) -> i
 
 
 def _tree(
-    table: _Table, profile: Profile, places: Places
-) -> tuple[list[tuple[int, int, int]], list[int]]:
-    """The paths as a tree: ways from node to node, and the nodes' styles."""
+    table: _Table, profile: Profile, places: Places, cells: Cells
+) -> tuple[list[tuple[int, int, int]], list[tuple[int, int]]]:
+    """The paths as a tree: ways from node to node; each node's style and keyed bits."""
     steps: dict[bytes, int] = {}
     ways: dict[tuple[int, int], int] = {}
-    styles = [-1, -1]
+    nodes = [(-1, 0), (-1, 0)]
 
-    def step_number(step: Step) -> int:
+    def step_number(step: Step | int) -> int:
         if step is None:
             return ANY_ELEMENT
+        if isinstance(step, int):
+            return -2 - step
         number = steps.setdefault(step, len(steps) + 1)
         table[step].step = number
         return number
 
-    for path, style in profile.paths.items():
+    def enter(path: Sequence[Step | int], style: int, keyed: int) -> None:
         node = TOP
         for step in path:
             way = (node, step_number(step))
             if way not in ways:
-                ways[way] = len(styles)
-                styles.append(-1)
+                ways[way] = len(nodes)
+                nodes.append((-1, 0))
             node = ways[way]
-        styles[node] = places["field", style]
-    return [(node, step, to) for (node, step), to in ways.items()], styles
+        known = nodes[node][0]
+        nodes[node] = (style if known < 0 else min(style, known), keyed)
+
+    for path, style in profile.paths.items():
+        enter(path, places["field", style], 0)
+    for cell_path, (place, keyed) in cells.items():
+        enter(cell_path, place, keyed)
+    return [(node, step, to) for (node, step), to in ways.items()], nodes
