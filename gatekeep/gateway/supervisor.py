@@ -5,9 +5,9 @@ contexts and loops are all made in the children (DESIGN section 5). What it load
 before the fork, the catalogue, the workers share.
 
 Ends: SIGTERM or SIGINT stops in order (workers drain, then the ledger). SIGHUP
-makes the workers read the policies again. A worker that dies is started again; a
-ledger that dies is started again once and verifies its log as it starts; what
-cannot be brought up ends the gateway with the child's exit code.
+makes the workers read the policies again. A child that dies is started again, up to
+`_RESTARTS_MAX` times a minute, and a ledger verifies its log as it starts; what cannot
+be brought up ends the gateway with the child's exit code.
 """
 
 from __future__ import annotations
