@@ -24,11 +24,14 @@ class Moto:
         self.port = free_port()
         self.certificates = certificates
         self.url = f"http{'s' if certificates else ''}://127.0.0.1:{self.port}"
-        tls, context = [], None
+        tls: list[str] = []
+        self._context: ssl.SSLContext | None = None
         if certificates is not None:
             tls = ["-c", str(certificates / "server.pem"),
                    "-k", str(certificates / "server.key")]  # fmt: skip
-            context = ssl.create_default_context(cafile=str(certificates / "ca.pem"))
+            self._context = ssl.create_default_context(
+                cafile=str(certificates / "ca.pem")
+            )
         self._process = subprocess.Popen(
             [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port),
              *tls],
@@ -38,7 +41,7 @@ class Moto:
         while True:
             try:
                 urllib.request.urlopen(
-                    f"{self.url}/moto-api/", timeout=1, context=context
+                    f"{self.url}/moto-api/", timeout=1, context=self._context
                 ).close()
                 return
             except OSError:
@@ -47,9 +50,10 @@ class Moto:
                 time.sleep(0.1)
 
     def reset(self) -> None:
-        """Forget everything that was created."""
-        request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")
-        urllib.request.urlopen(request, timeout=10).close()
+        """Forget everything, as if it had just been started."""
+        urllib.request.urlopen(
+            f"{self.url}/moto-api/reset", data=b"", timeout=10, context=self._context
+        ).close()
 
     def close(self) -> None:
         self._process.kill()

@@ -61,6 +61,8 @@ CALLS: list[tuple[str, str, list[Any]]] = [
 def test_the_javascript_sdk_gets_equal_results(
     gateway: Stand, straight: dict[str, str], direct: Moto, behind: Moto
 ) -> None:
+    for moto in (direct, behind):
+        moto.reset()
     left = javascript({**straight}, CALLS)
     right = javascript(gateway.agent(), CALLS)
     likeness = Likeness(direct.url, behind.url)

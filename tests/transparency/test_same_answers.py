@@ -23,6 +23,7 @@ AGENT = Path(__file__).parent / "agent.py"
 def run_agent(
     table: list[tuple[str, list[Step]]], env: dict[str, str], moto: Moto
 ) -> list[dict[str, Any]]:
+    moto.reset()
     done = subprocess.run(
         [sys.executable, str(AGENT)], input=json.dumps(table), text=True,
         env={**env, "MOTO_SEED_URL": f"{moto.url}/moto-api/seed", "SSL_CERT_FILE": env["AWS_CA_BUNDLE"]},
