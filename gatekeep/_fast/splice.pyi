@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-class MalformedText(ValueError):  # noqa: N818 -- says what the text is
+class MalformedText(ValueError):
     """The body is not of its format or passes a bound: ``args`` are (code, what)."""
 
 class Rules:
