@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-class MalformedText(ValueError):
+class MalformedTextError(ValueError):
     """The body is not of its format or passes a bound: ``args`` are (code, what)."""
 
 class Rules:

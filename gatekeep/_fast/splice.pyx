@@ -30,7 +30,7 @@ cdef enum:
     NINE = 57
 
 
-class MalformedText(ValueError):
+class MalformedTextError(ValueError):
     """The body is not of its format, or passes a bound: ``(code, what)``."""
 
 
@@ -154,7 +154,7 @@ cdef class Scanner:
         """Take bytes of the body; return masked bytes that are final.
 
         Raises:
-            MalformedText: the body is not of its format or passes a bound.
+            MalformedTextError: the body is not of its format or passes a bound.
         """
         cdef bytes piece = data if type(data) is bytes else bytes(data)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(piece)
@@ -263,7 +263,7 @@ cdef class Scanner:
         cdef Segment *segment = self.segments + self.segment_count - 1
         segment.end = self.view_at
         if segment.flags & HELD and segment.end - segment.start > self.token_size:
-            raise MalformedText("token_size", "a value that must be seen whole is too long")
+            raise MalformedTextError("token_size", "a value that must be seen whole is too long")
         return 0
 
     cdef int write(self, const byte *text, Py_ssize_t size) except -1:
@@ -461,16 +461,13 @@ cdef class Scanner:
         cdef const byte *text = self.seen(start)
         cdef Py_ssize_t size = end - start, i, left
         cdef int kind = self.rules.style_kind[style], fill = STAR
+        cdef byte digits[64]
         cdef object replacement = None
         if size <= 0:
             return 0
-        if self.digits_stay:
+        if self.digits_stay and digits_of(text, size, digits) >= 0:
             # A bare number must stay one: a star would break JSON's grammar.
             fill = NINE
-            for i in range(size):
-                if not (48 <= text[i] <= 57 or text[i] in b"+-.eE"):
-                    fill = STAR
-                    break
         if kind == KEEP_LAST:
             left = 0
             for i in range(size):
@@ -533,7 +530,7 @@ cdef class Scanner:
                 if last.flags & HELD:
                     safe = last.start
                     if self.view_at - last.start > self.token_size:
-                        raise MalformedText("token_size", "a value that must be seen whole is too long")
+                        raise MalformedTextError("token_size", "a value that must be seen whole is too long")
                 else:
                     safe = max(last.start, self.view_at - self.rules.hold)
             for i in range(self.candidate_count):

@@ -9,7 +9,7 @@ from libc.stdlib cimport calloc, free
 from gatekeep._fast.names cimport Name, Names
 from gatekeep._fast.skip cimport gatekeep_skip
 from gatekeep._fast.splice cimport HELD, KEY, NESTS, Rules, Scanner, Segment, WANTS, byte
-from gatekeep._fast.splice import MalformedText
+from gatekeep._fast.splice import MalformedTextError
 from gatekeep._fast.walk_json cimport DEPTH, NESTING, Document, nests, opens
 
 cdef enum State:
@@ -158,7 +158,7 @@ cdef class CsvScanner(Document):
             self.name_column(text[:size], size)
         elif segment.style < 0 and opens(text, size):
             if size > self.token_size:
-                raise MalformedText("token_size", "a value that must be seen whole is too long")
+                raise MalformedTextError("token_size", "a value that must be seen whole is too long")
             if nests(text, size):
                 segment.flags |= NESTS | WANTS
         return 0
@@ -176,7 +176,7 @@ cdef class CsvScanner(Document):
             self.filled = True
             self.column += 1
             if self.column > COLUMNS:
-                raise MalformedText("columns", f"a row has more than {COLUMNS} cells")
+                raise MalformedTextError("columns", f"a row has more than {COLUMNS} cells")
         else:
             # Empty lines before the header are none.
             self.in_header = self.in_header and not self.filled

@@ -18,7 +18,7 @@ from gatekeep._fast.splice cimport (
     BLOB, DEAD, DIGITS_STAY, DROPPED_MAX, HELD, KEY, LENGTH_KEPT, MANY, MAYBE, NESTS, NOTHING,
     NUMBER, TYPED, WANTS, Rules, Scanner, Segment, byte, meaning, utf8,
 )
-from gatekeep._fast.splice import MalformedText
+from gatekeep._fast.splice import MalformedTextError
 from gatekeep._fast.walk_text cimport hexadecimal
 from gatekeep._fast.walk_text import TextScanner
 
@@ -111,7 +111,7 @@ cdef class Document(Scanner):
                 masked = inner.feed(text) + inner.finish()
             else:
                 edits = inner.edits_of(text)
-        except MalformedText as error:
+        except MalformedTextError as error:
             if error.args[0] != "malformed":
                 raise
             return False
@@ -155,7 +155,7 @@ cdef class Document(Scanner):
                 masked = inner.feed(value) + inner.finish()
                 self.count(inner)
                 return masked
-            except MalformedText as error:
+            except MalformedTextError as error:
                 if error.args[0] != "malformed":
                     raise
         inner = self.inside(False)
@@ -177,7 +177,7 @@ cdef class Document(Scanner):
             style = segment.style
         else:
             if self.rules.opaque is not None and self.rules.opaque(value):
-                raise MalformedText("uninspectable", "it holds bytes of a format that cannot be read")
+                raise MalformedTextError("uninspectable", "it holds bytes of a format that cannot be read")
             masked = self.masked_bytes(value)
             style = -1
             if masked == value:
@@ -397,7 +397,7 @@ cdef class JsonScanner(Document):
     cdef int open_level(self, bint is_object) except -1:
         cdef Level *level
         if self.depth == DEPTH:
-            raise MalformedText("depth", f"it is nested deeper than {DEPTH} levels")
+            raise MalformedTextError("depth", f"it is nested deeper than {DEPTH} levels")
         self.find_context(self.levels + self.depth)
         self.depth += 1
         level = self.levels + self.depth
@@ -597,7 +597,7 @@ cdef class JsonScanner(Document):
             and self.nesting < NESTING and opens(text, size)
         ):
             if size > self.token_size:
-                raise MalformedText("token_size", "a value that must be seen whole is too long")
+                raise MalformedTextError("token_size", "a value that must be seen whole is too long")
             if nests(text, size):
                 segment.flags |= NESTS | WANTS
         self.end_value()
@@ -681,7 +681,7 @@ cdef class JsonScanner(Document):
 
 
 cdef object malformed(str what, long long at):
-    return MalformedText("malformed", f"{what}, byte {at}")
+    return MalformedTextError("malformed", f"{what}, byte {at}")
 
 
 cdef Tag type_tag(const byte *name, Py_ssize_t size) noexcept nogil:

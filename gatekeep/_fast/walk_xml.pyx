@@ -13,7 +13,7 @@ from gatekeep._fast.splice cimport (
     BLOB, DEAD, DROPPED_MAX, HELD, NESTS, NOTHING, UNCHANGED, WANTS, Rules, Segment, byte,
     meaning, utf8,
 )
-from gatekeep._fast.splice import MalformedText
+from gatekeep._fast.splice import MalformedTextError
 from gatekeep._fast.walk_json cimport DEPTH, NESTING, Document, nests, opens
 from gatekeep._fast.walk_text cimport entity_code
 
@@ -172,7 +172,7 @@ cdef class XmlScanner(Document):
             and self.nesting < NESTING and opens(text, size)
         ):
             if size > self.token_size:
-                raise MalformedText("token_size", "a value that must be seen whole is too long")
+                raise MalformedTextError("token_size", "a value that must be seen whole is too long")
             if nests(text, size):
                 segment.flags |= NESTS | WANTS
         return 0
@@ -261,7 +261,7 @@ cdef class XmlScanner(Document):
                      and (p[i + 3] == 56 or (p[i + 3] == 45 and p[i + 4] == 56)))
                     or (p[i] | 0x20 == 117 and p[i + 1] | 0x20 == 115)  # US-ASCII
                 ):
-                    raise MalformedText("uninspectable", "XML in an encoding other than UTF-8")
+                    raise MalformedTextError("uninspectable", "XML in an encoding other than UTF-8")
                 return 0
         return 0
 
@@ -288,7 +288,7 @@ cdef class XmlScanner(Document):
         if self.depth == 0 and self.rooted:
             raise malformed("a second root", self.at)
         if self.depth == DEPTH:
-            raise MalformedText("depth", f"it is nested deeper than {DEPTH} levels")
+            raise MalformedTextError("depth", f"it is nested deeper than {DEPTH} levels")
         self.open_level(p + 1, size)
         i = 1 + size
         self.plain(i)
@@ -394,7 +394,7 @@ cdef class XmlScanner(Document):
 
 
 cdef object malformed(str what, long long at):
-    return MalformedText("malformed", f"{what}, byte {at}")
+    return MalformedTextError("malformed", f"{what}, byte {at}")
 
 
 cdef bint blank(byte c) noexcept nogil:

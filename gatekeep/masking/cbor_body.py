@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gatekeep._fast.splice import MalformedText
+from gatekeep._fast.splice import MalformedTextError
 from gatekeep.limits import MASKED_COLLECTED_BYTES_MAX, MASKED_DEPTH_MAX
 from gatekeep.masking.codec import Codec, WholeCodec
 
@@ -156,7 +156,7 @@ def _head(kind: int, number: int) -> bytes:
     for code, form in SIZES.items():
         if number < 1 << 8 * struct.calcsize(form):
             return struct.pack(">B", (kind << 5) | code) + struct.pack(form, number)
-    raise MalformedText("malformed", "a number that CBOR has not")
+    raise MalformedTextError("malformed", "a number that CBOR has not")
 
 
 class _Reader:
@@ -177,7 +177,7 @@ class _Reader:
 
     def _item(self, depth: int) -> Item:
         if depth > MASKED_DEPTH_MAX:
-            raise MalformedText("depth", "CBOR")
+            raise MalformedTextError("depth", "CBOR")
         start = self._at
         kind, code = self._body[start] >> 5, self._body[start] & 31
         self._at += 1
@@ -253,5 +253,5 @@ class _Reader:
         return {20: False, 21: True}.get(code)
 
 
-def _malformed(at: int) -> MalformedText:
-    return MalformedText("malformed", f"CBOR, byte {at}")
+def _malformed(at: int) -> MalformedTextError:
+    return MalformedTextError("malformed", f"CBOR, byte {at}")

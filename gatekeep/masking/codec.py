@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gatekeep._fast.splice import MalformedText
+from gatekeep._fast.splice import MalformedTextError
 
 
 class Codec(Protocol):
@@ -22,7 +22,7 @@ class Codec(Protocol):
         """Take bytes of the body, give masked bytes that are final.
 
         Raises:
-            MalformedText: a kernel found the body wrong.
+            MalformedTextError: a kernel found the body wrong.
             MaskingError: the body cannot be masked.
         """
 
@@ -41,10 +41,10 @@ class WholeCodec:
         self.findings: dict[str, int] = {}
 
     def feed(self, data: bytes) -> bytes:
-        """Keep bytes; raises MalformedText above the bound."""
+        """Keep bytes; raises MalformedTextError above the bound."""
         self._body += data
         if len(self._body) > self._bytes_max:
-            raise MalformedText("collected", "an answer that must be read whole")
+            raise MalformedTextError("collected", "an answer that must be read whole")
         return b""
 
     def finish(self) -> bytes:

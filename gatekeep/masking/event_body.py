@@ -139,7 +139,7 @@ class EventCodec:
 
         Raises:
             FramingError, LimitError: the messages are not what they say.
-            MaskingError, MalformedText: a message cannot be masked.
+            MaskingError, MalformedTextError: a message cannot be masked.
         """
         return b"".join(
             encode_message(one)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from urllib.parse import parse_qsl, urlencode
 
-from gatekeep._fast.splice import MalformedText
+from gatekeep._fast.splice import MalformedTextError
 from gatekeep.aws.call import Call
 from gatekeep.http.messages import RequestHead
 from gatekeep.masking.codecs import media_type
@@ -82,7 +82,7 @@ class Masking:
         text = json.dumps(value, default=_plain, ensure_ascii=False)
         try:
             masked = scanner.feed(text.encode("utf-8", "replace")) + scanner.finish()
-        except MalformedText as error:
+        except MalformedTextError as error:
             raise unreadable(error) from error
         return json.loads(masked), scanner.findings
 
@@ -114,7 +114,7 @@ class Masking:
             masked = codec.feed(body)
             # Of a body that goes on, what could still become a value is left out.
             return masked + codec.finish() if whole else masked
-        except (MalformedText, MaskingError):
+        except (MalformedTextError, MaskingError):
             return b""
 
     def _named(self, name: str) -> Profile:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 
-from gatekeep._fast.splice import MalformedText
+from gatekeep._fast.splice import MalformedTextError
 from gatekeep.aws.call import Call
 from gatekeep.http.messages import Field, RequestHead, ResponseHead
 from gatekeep.masking.codec import Codec
@@ -62,7 +62,7 @@ class ResponseMask:
             return data
         try:
             return self._codec.feed(data)
-        except MalformedText as error:
+        except MalformedTextError as error:
             raise unreadable(error) from error
 
     def finish(self) -> bytes:
@@ -71,7 +71,7 @@ class ResponseMask:
             return b""
         try:
             return self._codec.finish()
-        except MalformedText as error:
+        except MalformedTextError as error:
             raise unreadable(error) from error
 
     def fields(self, fields: Sequence[Field], *, body: bytes | None) -> list[Field]:

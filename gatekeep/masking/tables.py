@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from gatekeep._fast.splice import MalformedText
+from gatekeep._fast.splice import MalformedTextError
 from gatekeep.limits import MASKED_COLLECTED_BYTES_MAX
 from gatekeep.masking.codec import WholeCodec
 from gatekeep.masking.detectors import fold
@@ -79,7 +79,7 @@ class TableCodec(WholeCodec):
         try:
             tree = json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise MalformedText("malformed", "a query's result") from error
+            raise MalformedTextError("malformed", "a query's result") from error
         codec = self._engine.json(self._service, cells=self._cells(tree))
         masked = codec.feed(body) + codec.finish()
         self.findings = codec.findings

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeep._fast.splice import MalformedText
+from gatekeep._fast.splice import MalformedTextError
 from gatekeep.masking.detectors import DETECTORS, fold
 from gatekeep.masking.engine import Engine
 from gatekeep.masking.naming import SECRET_VALUE
@@ -139,7 +139,7 @@ def test_any_cutting_gives_what_the_twin_gives(
     try:
         expected = twin.mask(raw)
     except NotJSONError:
-        with pytest.raises(MalformedText):
+        with pytest.raises(MalformedTextError):
             fed(scanner, raw, cuts)
         return
     masked = fed(scanner, raw, cuts)

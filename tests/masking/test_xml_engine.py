@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatekeep._fast.splice import MalformedText
+from gatekeep._fast.splice import MalformedTextError
 from gatekeep.masking.wire_facts import BLOBS, MODELLED_LEVELS
 from tests.masking.test_json_engine import ENGINES, PIECE, PROFILES, WORDS
 from tests.masking.test_text_engine import KEY, fed
@@ -94,7 +94,7 @@ def test_any_cutting_gives_what_the_twin_gives(raw, cuts, which, service, length
     try:
         expected = twin.mask(raw)
     except NotXMLError:
-        with pytest.raises(MalformedText):
+        with pytest.raises(MalformedTextError):
             fed(scanner, raw, cuts)
         return
     masked = fed(scanner, raw, cuts)

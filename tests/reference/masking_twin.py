@@ -583,7 +583,9 @@ class Hider:
         value = text[start:end]
         label = b"masked" if name == "field" else name.encode()
         hidden, made = hide(style, value, label=label, key=self.key)
-        bare = self.digits_stay and re.fullmatch(rb"[0-9+.eE-]*", value)
+        bare = self.digits_stay and re.fullmatch(
+            rb"-?\d+(\.\d+)?([eE][-+]?\d+)?", value
+        )
         fill = b"9" if bare else b"*"
         if bare and style.kind.value in ("token", "digits"):
             made = hide_number(style, value, key=self.key)
