@@ -317,7 +317,7 @@ def test_a_gateway_that_never_ran_has_no_requests_to_look_at(place, gatekeep):
     assert "no store is there" in err
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_watching_shows_each_request_once_as_it_comes(held):
     first = held()
     watching = subprocess.Popen(
@@ -335,7 +335,7 @@ def test_watching_shows_each_request_once_as_it_comes(held):
     assert told.count(f"─ {first} ·") == 1
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_the_command_itself_lists(place, held):
     """Through a process of its own, as a reviewer runs it."""
     assert held() in run_gatekeep("access", "list")

@@ -17,7 +17,7 @@ from gatekeep.cli.demo.story import StepError
 from gatekeep.errors import OperatorError, UnavailableError
 
 DEMO = [sys.executable, "-m", "gatekeep.cli.main", "demo", "--fast"]
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = pytest.mark.e2e
 
 
 class Demo:

@@ -51,7 +51,7 @@ def issuer(tmp_path, processes):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_the_issuer_issues_tokens_that_anybody_can_verify(tmp_path, issuer):
     with urllib.request.urlopen(f"{issuer}/.well-known/openid-configuration") as answer:
         discovered = json.load(answer)
@@ -71,7 +71,7 @@ def test_the_issuer_issues_tokens_that_anybody_can_verify(tmp_path, issuer):
         assert (claims["sub"], claims["groups"]) == (subject, groups)
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_the_gateway_trusts_the_issuer_of_the_settings_it_is_given(tmp_path, issuer):
     place = lay_out(tmp_path, issuer=issuer, upstream="http://127.0.0.1:1", port=8443)
 
@@ -106,7 +106,7 @@ def test_the_readers_own_aws_set_up_is_not_seen(tmp_path, monkeypatch):
     assert environment["HOME"] == str(tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_modules_in_the_readers_directory_are_not_run(tmp_path, processes, monkeypatch):
     # A checkout of gatekeep, say, or somebody's own `json.py`.
     readers = tmp_path / "readers"
@@ -154,7 +154,7 @@ def moto():
     server.close()
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_seeding_fills_a_table_and_a_bucket(moto):
     seed.seed(moto.url)
     for customer in seed.CUSTOMERS:
