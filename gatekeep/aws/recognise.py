@@ -51,20 +51,50 @@ class Recogniser:
         self._groups: dict[str, Group] = {}
         self._places: dict[tuple[str, str], Place] = {}
 
-    def route(self, head: RequestHead, *, signing_name: str, region: str) -> Route:
+    def untagged(self, head: RequestHead) -> tuple[RequestHead, str]:
+        """The head without a path tag, and the service that the tag names.
+
+        ``AWS_ENDPOINT_URL_DOCDB=https://gateway/~docdb`` makes an SDK put ``/~docdb``
+        before every path: it says which of the services that share a signing name is
+        meant. No bucket and no modelled path begins with ``~``; behind a bucket's own
+        host name such a path is a key.
+
+        Raises:
+            UnrecognisedError: the Host header names none of our names.
+        """
+        if not head.target.startswith(b"/~"):
+            return head, ""
+        if self._hostnames.prefix(head.get(b"host")):
+            return head, ""
+        tag, slash, rest = head.target[2:].partition(b"/")
+        if not slash:
+            tag, mark, rest = tag.partition(b"?")
+            rest = mark + rest
+        if not tag:
+            return head, ""
+        service = tag.decode("latin-1")
+        return RequestHead(head.method, b"/" + rest, head.fields, head.version), service
+
+    def route(
+        self, head: RequestHead, *, signing_name: str, region: str, service: str = ""
+    ) -> Route:
         """The service, and the operations the head may mean.
 
         Args:
-            head: as received.
+            head: as received, but for a path tag.
             signing_name: the service of the verified credential scope.
             region: the region of that scope; it must be one the service has.
+            service: what the path tag named; it selects among the services of that
+                signing name and can name no other.
 
         Raises:
             UnrecognisedError: no service, or no operation, fits the head.
         """
-        group = self._groups.get(signing_name)
+        group = self._groups.get(
+            f"{service}/{signing_name}" if service else signing_name
+        )
         if group is None:
-            group = self._group(signing_name)
+            group = self._group(signing_name, service)
         if region not in group.any_region:
             _refuse_region(region)
         by_name = head.by_name
@@ -87,13 +117,22 @@ class Recogniser:
             )
         return rest_route(head, group, region, prefix)
 
-    def _group(self, signing_name: str) -> Group:
+    def _group(self, signing_name: str, service: str) -> Group:
         names = self._catalogue.signing_names().get(signing_name)
         if names is None:
             raise UnrecognisedError(
                 "aws.unknown_service", f"no AWS service signs as {signing_name[:64]!r}"
             )
-        group = self._groups[signing_name] = Group(self._catalogue, signing_name, names)
+        key = signing_name
+        if service:
+            if service not in names:
+                raise UnrecognisedError(
+                    "aws.foreign_tag",
+                    f"the path tag names {service[:64]!r}, which does not sign as"
+                    f" {signing_name!r}",
+                )
+            key, names = f"{service}/{signing_name}", (service,)
+        group = self._groups[key] = Group(self._catalogue, signing_name, names)
         return group
 
     def call(

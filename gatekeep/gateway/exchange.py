@@ -106,22 +106,24 @@ class Exchange:
 
     async def _pass(self) -> None:
         """What happens to a request, in order."""
-        gate, head = self.gate, self.head
-        if doors.leads_to_session(head):
+        gate, received = self.gate, self.head
+        if doors.leads_to_session(received):
             await doors.give_session(self)
             return
 
-        self.authorization = parse_authorization(head)
+        self.authorization = parse_authorization(received)
         self.session = self._open_session()
+        self.head, tagged = gate.recogniser.untagged(received)
         self.route = gate.recogniser.route(
-            head,
+            self.head,
             signing_name=self.authorization.service,
             region=self.authorization.region,
+            service=tagged,
         )
         self.body = RequestBody(gate, self.client, self.authorization)
         await self.body.receive(self.route)
         verified = verify_head(
-            head,
+            received,
             self.authorization,
             self.session,
             now_s=gate.clock.now_s(),
@@ -130,7 +132,7 @@ class Exchange:
         self.body.verify_whole()
         call = gate.recogniser.call(
             self.route,
-            head,
+            self.head,
             self.body.whole,
             account_id=self.session.role_arn.split(":")[4],
         )
@@ -142,8 +144,8 @@ class Exchange:
             await doors.say_who_you_are(self)
             return
 
-        plan = gate.masking.plan(self.call, head, self.decision.obligations.mask)
-        endpoint = gate.endpoints.resolve(self.call, head)
+        plan = gate.masking.plan(self.call, self.head, self.decision.obligations.mask)
+        endpoint = gate.endpoints.resolve(self.call, self.head)
         credentials = await gate.credentials.credentials_for(
             self.session, exchange_id=self.id
         )
