@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from urllib.parse import parse_qsl, urlencode
 
 from gatekeep._fast.splice import MalformedTextError
 from gatekeep.aws.call import Call
-from gatekeep.http.messages import RequestHead
-from gatekeep.masking.codecs import media_type
+from gatekeep.errors import PeerError
+from gatekeep.http.messages import RequestHead, ResponseHead
+from gatekeep.masking.block import BlockScanner, block_scanner
+from gatekeep.masking.codecs import answer_codec, media_type
 from gatekeep.masking.detectors import DETECTORS, Detector
 from gatekeep.masking.engine import Engine
 from gatekeep.masking.failure import MaskingError, unreadable
@@ -18,6 +18,7 @@ from gatekeep.masking.patterns import PatternCache, own_detectors
 from gatekeep.masking.plan import MaskPlan, ResponseMask
 from gatekeep.masking.profiles import Profile, compile_profiles
 from gatekeep.masking.styles import Kind, Style, TokenKey
+from gatekeep.masking.values import mask_form, mask_tree
 from gatekeep.settings import MaskingSettings
 
 __all__ = ["MaskPlan", "Masking", "ResponseMask"]
@@ -51,6 +52,7 @@ class Masking:
         self._record = record
         self._engines: dict[tuple[str, ...], Engine] = {}
         self._record_engines: dict[tuple[str, ...], Engine] = {}
+        self._block_engines: dict[tuple[str, ...], Engine] = {}
         for name in self._profiles:
             self._engine((name,))
         self._recorded(())
@@ -78,13 +80,10 @@ class Masking:
         Bytes become text, or their count where they are not UTF-8. The record
         profile and every built-in detector apply beside the named profiles (I5).
         """
-        scanner = self._recorded(profiles).json("")
-        text = json.dumps(value, default=_plain, ensure_ascii=False)
         try:
-            masked = scanner.feed(text.encode("utf-8", "replace")) + scanner.finish()
+            return mask_tree(self._recorded(profiles), value)
         except MalformedTextError as error:
             raise unreadable(error) from error
-        return json.loads(masked), scanner.findings
 
     def mask_capture(
         self,
@@ -93,6 +92,7 @@ class Masking:
         content_type: bytes,
         profiles: tuple[str, ...],
         whole: bool,
+        call: Call | None = None,
     ) -> bytes:
         """Return a body, or its beginning, as it may be stored (I5).
 
@@ -101,6 +101,8 @@ class Masking:
             content_type: the media type its head gave.
             profiles: as for `mask_value`.
             whole: False when more of the body followed.
+            call: whose answer it is, so that its blobs and messages are opened;
+                None: of a request, or not known.
 
         Returns:
             The masked bytes; empty when the body cannot be inspected.
@@ -109,13 +111,65 @@ class Masking:
         media = media_type(content_type)
         try:
             if media == FORM:
-                return _mask_form(engine, body)
-            codec = payload_codec(engine, media=media)
+                return mask_form(engine, body)
+            if call is None:
+                codec = payload_codec(engine, media=media)
+            else:
+                head = ResponseHead(200, [(b"content-type", content_type)])
+                codec = answer_codec(engine, call, head, part=False)
             masked = codec.feed(body)
             # Of a body that goes on, what could still become a value is left out.
             return masked + codec.finish() if whole else masked
-        except (MalformedTextError, MaskingError):
+        except (MalformedTextError, PeerError):
             return b""
+
+    def block_scanner(
+        self,
+        call: Call,
+        detectors: tuple[str, ...],
+        *,
+        content_type: bytes = b"",
+        content_encoding: bytes = b"",
+    ) -> BlockScanner:
+        """Return what scans what a call sends out; its parameters are scanned now.
+
+        Args:
+            call: what is asked.
+            detectors: names from the decision's ``@block_on``.
+            content_type: of the streaming body.
+            content_encoding: of the streaming body.
+
+        Raises:
+            MaskingError: the parameters carry such a value, a detector is unknown,
+                or the body is of a form that cannot be read.
+        """
+        engine = self._block_engines.get(detectors)
+        if engine is None:
+            for name in detectors:
+                if name not in self._detectors:
+                    raise MaskingError(
+                        "masking.detector_unknown",
+                        f"policy blocks on `{name}`, which is no detector",
+                    )
+            profile = Profile(detectors={name: Style(Kind.FIXED) for name in detectors})
+            engine = self._compile((profile,), detectors)
+            self._block_engines[detectors] = engine
+        return block_scanner(
+            engine,
+            call,
+            media=media_type(content_type),
+            encoding=content_encoding.lower(),
+        )
+
+    @property
+    def detectors(self) -> frozenset[str]:
+        """The names that ``@block_on`` and profiles may use."""
+        return frozenset(self._detectors)
+
+    @property
+    def profiles(self) -> frozenset[str]:
+        """The names that ``@mask`` may use."""
+        return frozenset(self._profiles)
 
     def _named(self, name: str) -> Profile:
         if name not in self._profiles:
@@ -147,22 +201,3 @@ class Masking:
             profiles = [self._record, *map(self._named, names)]
             engine = self._record_engines[names] = self._compile(profiles, names)
         return engine
-
-
-def _mask_form(engine: Engine, body: bytes) -> bytes:
-    """A query protocol's request: its values are what their names say."""
-    pairs = parse_qsl(body.decode("latin-1"), keep_blank_values=True)
-    told = json.dumps([{name: value} for name, value in pairs])
-    codec = engine.json("")
-    masked = json.loads(codec.feed(told.encode()) + codec.finish())
-    return urlencode([pair for one in masked for pair in one.items()]).encode()
-
-
-def _plain(value: object) -> object:
-    """A value that JSON has no form for, as text."""
-    if isinstance(value, bytes | bytearray | memoryview):
-        try:
-            return bytes(value).decode("utf-8")
-        except UnicodeDecodeError:
-            return f"({len(value)} bytes)"
-    return str(value)

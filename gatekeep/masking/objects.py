@@ -124,7 +124,9 @@ def _sniffing(engine: Engine, form: Format) -> Codec:
     def choose(first: bytes) -> Codec:
         if is_opaque(first):
             return uninspectable(engine)
-        return _reader(engine, _seen(form, first))
+        # Where ranges are given, the whole must be read as a range of it is.
+        guess = form is Format.UNKNOWN or engine.profile.names_fields
+        return _reader(engine, _seen(form, first) if guess else form)
 
     return SniffingCodec(choose)
 
