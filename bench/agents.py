@@ -72,7 +72,9 @@ def _wire(request: AWSPreparedRequest) -> bytes:
     """What urllib3 would send for it."""
     url = urllib.parse.urlsplit(request.url)
     target = url.path + (f"?{url.query}" if url.query else "")
-    lines = [f"{request.method} {target or '/'} HTTP/1.1", f"Host: {url.netloc}"]
+    lines = [f"{request.method} {target or '/'} HTTP/1.1"]
+    if "Host" not in request.headers:
+        lines.append(f"Host: {url.netloc}")
     if "Accept-Encoding" not in request.headers:
         lines.append("Accept-Encoding: identity")
     for name, value in request.headers.items():
