@@ -107,6 +107,18 @@ cdef Verdict isolated(Text *t, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
     return YES if t.final else MORE
 
 
+cdef Verdict no_row(Text *t, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
+    """Isolated, and no number of a row of them: ``200 200 34 3661`` is a log's."""
+    if start > t.low + 1 and t.at[start - 1] == 32 and digit(t.at[start - 2]):
+        return NO
+    if end < t.high and t.at[end] == 32:
+        if end + 1 == t.high:
+            return isolated(t, start, end) if t.final else MORE
+        if digit(t.at[end + 1]):
+            return NO
+    return isolated(t, start, end)
+
+
 cdef Py_ssize_t run_digits(Text *t, Py_ssize_t start, Py_ssize_t most) noexcept nogil:
     """Where the digits from `start` on end; looks at `most` + 1 of them at most."""
     cdef Py_ssize_t i = start
@@ -346,6 +358,8 @@ cdef Verdict tax_number(Text *t, Py_ssize_t start, bint itin, Span *span) noexce
     if not (is_itin(digits) if itin else is_ssn(digits)):
         return NO
     span.start, span.end = start, start + 11
+    if t.at[start + 3] == 32:
+        return no_row(t, start, start + 11)
     return isolated(t, start, start + 11)
 
 
@@ -494,6 +508,8 @@ cdef Verdict phone_american(Text *t, Py_ssize_t start, Py_ssize_t end, Span *spa
         elif start > t.low and (word(t.at[start - 1]) or t.at[start - 1] == 45 or t.at[start - 1] == 46):
             return NO
     span.start, span.end = start, end
+    if t.at[area + 3] == 32:
+        return no_row(t, start, end)
     return isolated(t, start, end)
 
 

@@ -104,7 +104,7 @@ DETECTORS: dict[str, Detector] = {
         Detector(
             "ssn",
             (
-                Pattern(r"\b\d{3}[ .-]\d{2}[ .-]\d{4}", "ssn", 11),
+                Pattern(r"\b\d{3}[ -]\d{2}[ -]\d{4}", "ssn", 11),
                 Pattern(
                     rf"\b(?:ssn|ss#|soc(?:ial)?[ .]?sec(?:urity)?{NUMBER_WORD}?)"
                     rf"{GAP}\d{{9}}",
@@ -123,7 +123,7 @@ DETECTORS: dict[str, Detector] = {
         Detector(
             "itin",
             (
-                Pattern(r"\b9\d{2}[ .-]\d{2}[ .-]\d{4}", "itin", 11),
+                Pattern(r"\b9\d{2}[ -]\d{2}[ -]\d{4}", "itin", 11),
                 Pattern(
                     rf"\bitin{NUMBER_WORD}?{GAP}9\d{{8}}",
                     "named-itin",

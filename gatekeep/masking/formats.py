@@ -35,12 +35,18 @@ OPAQUE = (
     b"GIF8",
     b"\x7fELF",
 )
+OPAQUE_BYTES_MIN = 12
+"""The smallest of them: an empty zstd frame has 9 bytes, every other more."""
+
 MAGIC_BYTES_MAX = max(map(len, OPAQUE))
 
 
 def is_opaque(data: bytes) -> bool:
-    """Whether bytes begin like a compressed, columnar, encrypted or picture format."""
-    return data.startswith(OPAQUE)
+    """Whether bytes begin like a compressed, columnar, encrypted or picture format.
+
+    Fewer than `OPAQUE_BYTES_MIN` are none, whatever they begin like.
+    """
+    return len(data) >= OPAQUE_BYTES_MIN and data.startswith(OPAQUE)
 
 
 class Format(Enum):

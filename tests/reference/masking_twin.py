@@ -178,6 +178,12 @@ def alone(text: bytes, start: int, end: int) -> bool:
     )
 
 
+def no_row(text: bytes, start: int, end: int) -> bool:
+    """Isolated, and no number of a row of them."""
+    beside = text[max(start - 2, 0) : start] + b"|" + text[end : end + 2]
+    return alone(text, start, end) and not re.search(rb"[0-9] \||\| [0-9]", beside)
+
+
 def luhn(digits: bytes) -> bool:
     doubled = {0: 0, 1: 2, 2: 4, 3: 6, 4: 8, 5: 1, 6: 3, 7: 5, 8: 7, 9: 9}
     values = [c - 48 for c in reversed(digits)]
@@ -349,7 +355,8 @@ def span_of(check: str, text: bytes, end: int, width: int) -> Span | None:
         case "ssn" | "itin":
             d = re.sub(rb"\D", b"", after[:11])
             ok = after[3] == after[6] and (is_ssn(d) if check == "ssn" else is_itin(d))
-            return (start, end) if ok and alone(text, start, end) else None
+            apart = no_row if after[3:4] == b" " else alone
+            return (start, end) if ok and apart(text, start, end) else None
         case "ein":
             return (
                 (start, end) if is_ein(after[:2]) and alone(text, start, end) else None
@@ -428,7 +435,9 @@ def american(text: bytes, start: int, end: int) -> Span | None:
         if not country[1] and re.search(rb"[\w.-]\Z", before):
             return None
         start = country.start()
-    return (start, end) if alone(text, start, end) else None
+    spaced = re.search(rb"\d{3} ", value) and b")" not in value
+    apart = no_row if spaced else alone
+    return (start, end) if apart(text, start, end) else None
 
 
 def international(text: bytes, start: int) -> Span | None:
