@@ -109,7 +109,7 @@ EVENT_PAYLOAD_BYTES_MAX = 24 * MIB
 """Payload of one event-stream message, which is held until its CRC and signature
 are checked: the most that SDKs take (botocore, aws-c-event-stream)."""
 
-BODY_QUEUE_BYTES_MAX = 512 * KIB
+BODY_QUEUE_BYTES_MAX = 256 * KIB
 """Body bytes queued between the two sockets of one exchange before the faster
 side is paused."""
 
