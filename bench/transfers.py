@@ -6,9 +6,11 @@ import base64
 import contextlib
 import hashlib
 import io
+import ssl
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from bench import evidence, machine
 from bench.load import Answer, connect, receive, receive_head
@@ -117,20 +119,50 @@ def _downloaded(port: int, request: bytes, size: int) -> str:
         connection.sendall(request)
         status, fields, first = receive_head(connection)
         assert status == 200, (status, fields, first[:500])
-        chunked = fields.get("transfer-encoding") == "chunked"
         total, crc = 0, 0
-        buffer = memoryview(bytearray(1 << 18))
-        if chunked:
-            raise AssertionError("the answer is chunked; S3's has a length")
-        assert int(fields["content-length"]) == size, fields
-        total, crc = len(first), zlib.crc32(first)
-        while total < size:
-            count = connection.recv_into(buffer)
-            assert count, f"cut short after {total} of {size} bytes"
-            crc = zlib.crc32(buffer[:count], crc)
-            total += count
+        for piece in _body(connection, fields, first, size):
+            crc = zlib.crc32(piece, crc)
+            total += len(piece)
+    assert total == size, f"{total} of {size} bytes came"
     assert crc == _digests(size)[0], "not the bytes that were stored"
     return _digests(size)[1]
+
+
+def _body(
+    connection: ssl.SSLSocket, fields: dict[str, str], first: bytes, size: int
+) -> Iterator[bytes | memoryview]:
+    """The pieces of an answer's body; a masked one is chunked, if its length changes."""
+    if fields.get("transfer-encoding") == "chunked":
+        stream = io.BufferedReader(_Prepended(connection, first), 1 << 18)
+        while count := int(stream.readline(), 16):
+            yield stream.read(count)
+            stream.readline()
+        return
+    assert int(fields["content-length"]) == size, fields
+    yield first
+    buffer, left = memoryview(bytearray(1 << 18)), size - len(first)
+    while left > 0 and (count := connection.recv_into(buffer)):
+        yield buffer[:count]
+        left -= count
+
+
+class _Prepended(io.RawIOBase):
+    """A connection, with what was read of it before."""
+
+    def __init__(self, connection: ssl.SSLSocket, first: bytes) -> None:
+        self._connection = connection
+        self._first = first
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._first:
+            return self._connection.recv_into(buffer)
+        count = min(len(buffer), len(self._first))
+        buffer[:count] = self._first[:count]
+        self._first = self._first[count:]
+        return count
 
 
 def _uploaded(port: int, head: bytes, size: int) -> str:
