@@ -73,6 +73,8 @@ cdef class Scanner:
     cdef readonly bint length_kept
     cdef readonly int mode
     cdef bint ended, broken, digits_stay
+    cdef bint lent             # the window is not our own
+    cdef Py_ssize_t given      # of a lent window: what goes out
     cdef readonly Py_ssize_t token_size
 
     cdef byte *raw
@@ -103,7 +105,8 @@ cdef class Scanner:
     cdef long *counts
     cdef list collected        # of edits, instead of output; None: output
 
-    cpdef bytes feed(self, data)
+    cpdef object feed(self, data)
+    cdef object feed_lent(self, const char *piece, Py_ssize_t size)
     cpdef bytes finish(self)
     cdef int walk(self, bint final) except -1
     cdef int encode(self, const byte *text, Py_ssize_t size) except -1
@@ -127,7 +130,7 @@ cdef class Scanner:
     cdef int hide(self, long long start, long long end, int style) except -1
     cdef int hide_number(self, Segment *segment, int style) except -1
     cdef int add_edit(self, long long start, long long end, int style, object text, int fill) except -1
-    cdef bytes advance(self, bint final)
+    cdef object advance(self, bint final)
     cdef int render(self, Edit *edit) except -1
     cdef int paint(self, long long place) except -1
     cdef bytes replacement(self, Edit *edit, Py_ssize_t raw_size)

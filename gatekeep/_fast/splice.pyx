@@ -11,10 +11,16 @@ open text's start if it must be seen whole, else the last `Rules.hold` bytes.
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.buffer cimport PyBUF_READ
+from cpython.object cimport PyObject
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy, memmove, memset
 
 from gatekeep._fast.checks cimport MORE, NO, YES, Span, Text, Verdict, check, check_keyed, is_pan
+
+cdef extern from "Python.h":
+    PyObject *new_bytes "PyBytes_FromStringAndSize" (const char *, Py_ssize_t) except NULL
+    int resize_bytes "_PyBytes_Resize" (PyObject **, Py_ssize_t) except -1
+    void Py_XDECREF(PyObject *)
 
 cdef enum Kind:
     # Styles, strictest first; `masking.styles.Kind` has the same order.
@@ -28,6 +34,7 @@ cdef enum Kind:
 cdef enum:
     STAR = 42
     NINE = 57
+    LENT_BYTES = 4096  # a smaller piece is not worth a window of its own
 
 
 class MalformedTextError(ValueError):
@@ -150,7 +157,7 @@ cdef class Scanner:
 
     # --- the door ---------------------------------------------------------------
 
-    cpdef bytes feed(self, data):
+    cpdef object feed(self, data):
         """Take bytes of the body; return masked bytes that are final.
 
         Raises:
@@ -158,12 +165,49 @@ cdef class Scanner:
         """
         cdef bytes piece = data if type(data) is bytes else bytes(data)
         cdef Py_ssize_t size = PyBytes_GET_SIZE(piece)
+        if self.ended:
+            raise MalformedTextError("malformed", "the body has ended")
+        if size >= LENT_BYTES and self.raw_size < LENT_BYTES and self.collected is None:
+            return self.feed_lent(PyBytes_AS_STRING(piece), size)
         if size:
             grow(<void **>&self.raw, &self.raw_room, self.raw_size + size, 1)
             memcpy(self.raw + self.raw_size, PyBytes_AS_STRING(piece), size)
             self.raw_size += size
             self.walk(False)
         return self.advance(False)
+
+    cdef object feed_lent(self, const char *piece, Py_ssize_t size):
+        """`feed` with the window in the very bytes that go out when nothing is hidden.
+
+        One copy less: of a large clean piece the window is cut to what is final.
+        """
+        cdef byte *own = self.raw
+        cdef Py_ssize_t room = self.raw_room
+        cdef PyObject *window = new_bytes(NULL, self.raw_size + size)
+        self.raw = <byte *>PyBytes_AS_STRING(<object>window)
+        if self.raw_size:
+            memcpy(self.raw, own, self.raw_size)
+        memcpy(self.raw + self.raw_size, piece, size)
+        self.raw_size += size
+        self.lent = True
+        try:
+            self.walk(False)
+            result = self.advance(False)
+            # What stays moves into the window of our own.
+            if self.raw_size:
+                grow(<void **>&own, &room, self.raw_size, 1)
+                memcpy(own, self.raw, self.raw_size)
+            if result is None:
+                resize_bytes(&window, self.given)
+                result = <object>window
+        except BaseException:
+            self.raw_size = 0
+            self.ended = True
+            raise
+        finally:
+            self.raw, self.raw_room, self.lent = own, room, False
+            Py_XDECREF(window)
+        return result
 
     cpdef bytes finish(self):
         """End the body; return the masked rest. Raises as `feed` does."""
@@ -219,7 +263,7 @@ cdef class Scanner:
 
     cdef int plain(self, Py_ssize_t size) except -1:
         """The next `size` raw bytes mean what they are."""
-        if not self.aliased:
+        if not self.aliased and size:
             grow(<void **>&self.view, &self.view_room, self.view_at - self.view_base + size, 1)
             memcpy(self.view + (self.view_at - self.view_base), self.raw + (self.at - self.raw_base), size)
         self.at += size
@@ -237,7 +281,8 @@ cdef class Scanner:
         shift.view, shift.raw, shift.view_size, shift.raw_size = self.view_at, self.at, size, raw_size
         self.shift_count += 1
         grow(<void **>&self.view, &self.view_room, self.view_at - self.view_base + size, 1)
-        memcpy(self.view + (self.view_at - self.view_base), text, size)
+        if size:
+            memcpy(self.view + (self.view_at - self.view_base), text, size)
         self.at += raw_size
         self.view_at += size
         self.dropped = 0 if size else self.dropped + 1
@@ -267,6 +312,8 @@ cdef class Scanner:
         return 0
 
     cdef int write(self, const byte *text, Py_ssize_t size) except -1:
+        if size <= 0:
+            return 0
         grow(<void **>&self.out, &self.out_room, self.out_size + size, 1)
         memcpy(self.out + self.out_size, text, size)
         self.out_size += size
@@ -305,7 +352,8 @@ cdef class Scanner:
         """From here on the view is a buffer of its own."""
         cdef Py_ssize_t size = self.view_at - self.view_base
         grow(<void **>&self.view, &self.view_room, size + 64, 1)
-        memcpy(self.view, self.raw, size)
+        if size:
+            memcpy(self.view, self.raw, size)
         self.aliased = False
         return 0
 
@@ -516,7 +564,7 @@ cdef class Scanner:
 
     # --- output -----------------------------------------------------------------
 
-    cdef bytes advance(self, bint final):
+    cdef object advance(self, bint final):
         """Scan, resolve, and give out what is final."""
         cdef long long safe, place
         cdef Py_ssize_t i
@@ -552,6 +600,11 @@ cdef class Scanner:
         if self.collected is not None:
             self.cursor = max(self.cursor, place)
             result = b""
+        elif self.out_size == 0 and self.lent and self.cursor == self.raw_base:
+            # Nothing hidden, and the window is made to go out.
+            self.given = place - self.cursor
+            self.cursor = place
+            result = None
         elif self.out_size == 0:
             # Nothing hidden: the raw bytes go out as they are.
             place = max(place, self.cursor)
@@ -696,13 +749,16 @@ cdef class Scanner:
         if self.shift_first == self.shift_count:
             self.shift_first = self.shift_count = 0
         gone = place - self.view_base
-        if not self.aliased:
+        if not self.aliased and self.view_at > place:
             memmove(self.view, self.view + gone, self.view_at - place)
         self.view_base = place
         gone = base - self.raw_base
         if gone:
             self.raw_size -= gone
-            memmove(self.raw, self.raw + gone, self.raw_size)
+            if self.lent:
+                self.raw += gone
+            elif self.raw_size:
+                memmove(self.raw, self.raw + gone, self.raw_size)
             self.raw_base = base
         if not self.aliased and self.shift_count == 0:
             self.aliased = True

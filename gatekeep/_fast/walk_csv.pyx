@@ -10,7 +10,7 @@ from gatekeep._fast.names cimport Name, Names
 from gatekeep._fast.skip cimport gatekeep_skip
 from gatekeep._fast.splice cimport HELD, KEY, NESTS, Rules, Scanner, Segment, WANTS, byte
 from gatekeep._fast.splice import MalformedTextError
-from gatekeep._fast.walk_json cimport DEPTH, NESTING, Document, nests, opens
+from gatekeep._fast.walk_json cimport DEPTH, Document, nests
 
 cdef enum State:
     BEGIN      # a cell begins
@@ -156,7 +156,7 @@ cdef class CsvScanner(Document):
             self.filled = True
         if self.in_header:
             self.name_column(text[:size], size)
-        elif segment.style < 0 and opens(text, size):
+        elif segment.style < 0 and self.may_nest(segment, text, size):
             if size > self.token_size:
                 raise MalformedTextError("token_size", "a value that must be seen whole is too long")
             if nests(text, size):

@@ -10,6 +10,7 @@ cdef class Document(Scanner):
     cdef bint whole_nested(self, Segment *segment) except -1
     cdef bint whole_blob(self, Segment *segment) except -1
     cdef int hold_nesting(self, Segment *segment) except -1
+    cdef bint may_nest(self, Segment *segment, const byte *text, Py_ssize_t size) noexcept
     cdef int count(self, Scanner inner) except -1
     cdef bytes masked_bytes(self, bytes value)
 

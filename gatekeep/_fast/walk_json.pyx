@@ -134,9 +134,19 @@ cdef class Document(Scanner):
         """Hold an open text while it may turn out to be JSON itself."""
         if self.nesting < NESTING and (segment.flags == 0 or segment.flags == HELD | MAYBE):
             segment.flags = 0
-            if opens(self.seen(segment.start), self.view_at - segment.start):
+            if self.may_nest(
+                segment, self.seen(segment.start), self.view_at - segment.start
+            ):
                 segment.flags = HELD | MAYBE
         return 0
+
+    cdef bint may_nest(self, Segment *segment, const byte *text, Py_ssize_t size) noexcept:
+        """Whether a text begins like JSON. One whose beginning has gone out does not:
+        it would have been held."""
+        return (
+            self.nesting < NESTING and segment.start >= self.view_base
+            and opens(text, size)
+        )
 
     cdef int count(self, Scanner inner) except -1:
         """Take over what a scanner inside of this one has hidden."""
@@ -216,8 +226,7 @@ cdef class JsonScanner(Document):
         cdef byte c
         cdef int taken = 1
         while taken:
-            if self.aliased:
-                self.stride()
+            self.stride()
             p = self.raw + (self.at - self.raw_base)
             left = self.raw_size - (self.at - self.raw_base)
             if left == 0:
@@ -272,7 +281,6 @@ cdef class JsonScanner(Document):
         cdef byte c
         if self.state == STRING or self.state == NUMERAL or self.state == LITERAL:
             return 0
-        self.dropped = 0
         while p < end:
             c = p[0]
             level = self.levels + self.depth
@@ -331,10 +339,7 @@ cdef class JsonScanner(Document):
                 p += 1
             else:
                 break
-        size = p - begin
-        self.at += size
-        self.view_at += size
-        return 0
+        return self.plain(p - begin)
 
     cdef int encode(self, const byte *text, Py_ssize_t size) except -1:
         """Write the inside of a string."""
@@ -594,7 +599,7 @@ cdef class JsonScanner(Document):
                 level.plain = not (size == 12 and memcmp(text, b"SecureString", 12) == 0)
         if (
             not segment.flags & (DEAD | NUMBER | BLOB) and segment.style < 0
-            and self.nesting < NESTING and opens(text, size)
+            and self.may_nest(segment, text, size)
         ):
             if size > self.token_size:
                 raise MalformedTextError("token_size", "a value that must be seen whole is too long")

@@ -14,7 +14,7 @@ from gatekeep._fast.splice cimport (
     meaning, utf8,
 )
 from gatekeep._fast.splice import MalformedTextError
-from gatekeep._fast.walk_json cimport DEPTH, NESTING, Document, nests, opens
+from gatekeep._fast.walk_json cimport DEPTH, Document, nests
 from gatekeep._fast.walk_text cimport entity_code
 
 cdef enum State:
@@ -169,7 +169,7 @@ cdef class XmlScanner(Document):
             self.levels[self.depth - 1].pair = self.names.find(text, size)
         if (
             not segment.flags & (DEAD | BLOB) and segment.style < 0
-            and self.nesting < NESTING and opens(text, size)
+            and self.may_nest(segment, text, size)
         ):
             if size > self.token_size:
                 raise MalformedTextError("token_size", "a value that must be seen whole is too long")

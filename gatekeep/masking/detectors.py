@@ -18,7 +18,7 @@ from dataclasses import dataclass
 GAP = r"(?:\W{1,6}|\W{2,5}[SN]\W{2,6})"
 """Between a naming word and its value: ``: ``, ``": "``, DynamoDB's ``": {"S": "``."""
 
-NUMBER_WORD = r"(?:[ ._-]?(?:no|nr|num(?:ber)?|#)\.?)"
+NUMBER_WORD = r"(?:[ ._-]{0,2}(?:no|nr|num(?:ber)?|#)\.?)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,10 +83,12 @@ class Engine:
         self.hold = max(widths, default=0) + CONTEXT
         self.reach = max((one.reach for one in enabled), default=0) + self.hold
         """The most bytes around a byte that decide whether it is hidden."""
+        self.open_stream = (cache or PatternCache()).open(
+            [one for one, _ in patterns], where=where
+        )
+        """Opens a Hyperscan stream over the patterns; None: there are none."""
         self.rules = Rules(
-            open_stream=(cache or PatternCache()).open(
-                [one for one, _ in patterns], where=where
-            ),
+            open_stream=self.open_stream,
             patterns=[(CHECKS[one.check], one.width, style) for one, style in patterns],
             keyed=[(CHECKS[named.check], style) for named, style in self.keyed],
             styles=[

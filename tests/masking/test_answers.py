@@ -67,6 +67,7 @@ def test_cbor_values_are_masked_in_their_type(value, expected):
     ),
     CUTS,
 )  # fmt: skip
+@settings(deadline=None)
 def test_cbor_with_nothing_to_hide_stays_byte_for_byte(value, cuts):
     raw = cbor2.dumps(value)
     quiet = masking("no_such_field", detectors=())
