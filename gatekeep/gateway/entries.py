@@ -197,6 +197,7 @@ def captured_answer(
         delivered.captured,
         content_type=content_type,
         profiles=exchange.decision.obligations.mask,
+        call=exchange.call,
         whole=len(delivered.captured) == delivered.body_bytes,
     )[: limits.CAPTURE_BYTES_MAX]
     if not kept:

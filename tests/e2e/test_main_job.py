@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import signal
@@ -19,6 +20,9 @@ from stand import Stand, run_gatekeep
 pytestmark = pytest.mark.e2e
 
 SSN, PAN, EMAIL = "536-22-8726", "4111111111111111", "zoe.quill@example.net"
+
+BLOB = f"SSN {SSN}".encode()
+"""Protected data one level of base64 deep, as DynamoDB's binary type sends it."""
 
 POLICIES = """
 @id("read")
@@ -73,6 +77,9 @@ def customers(behind: Moto) -> Iterator[object]:
         Item={"id": {"S": "c-1"}, "ssn": {"S": SSN}, "card": {"S": PAN},
               "mail": {"S": EMAIL}, "balance": {"N": "120.5"}},
     )  # fmt: skip
+    dynamodb.put_item(
+        TableName="customers", Item={"id": {"S": "c-2"}, "file": {"B": BLOB}}
+    )
     yield dynamodb
     dynamodb.close()
 
@@ -138,6 +145,15 @@ def test_an_agent_reads_masked_values(gateway: Stand, customers: object) -> None
     assert item["card"]["S"].endswith("1111")
     for raw in (SSN, PAN, EMAIL):
         assert raw not in out
+
+
+def test_a_protected_value_in_a_blob_is_not_recorded_in_base64_either(
+    gateway: Stand, customers: object
+) -> None:
+    """`test_no_protected_value_is_anywhere…` looks for it in all that is kept."""
+    code = GET.replace("c-1", "c-2").replace("json.dumps(", "str(")
+    out, err = finish(agent(gateway, code))
+    assert "c-2" in out, err
 
 
 def test_a_drop_table_through_athena_is_refused_and_never_sent(
@@ -235,12 +251,13 @@ def test_no_protected_value_is_anywhere_in_what_the_gateway_keeps(
     gateway: Stand, customers: object
 ) -> None:
     """Canary: every file under the state directory, and the gateway's own log."""
+    encoded = base64.b64encode(BLOB).decode()
     secret = (gateway.directory / "session.keys").read_bytes().split()[1]
     for path in gateway.directory.rglob("*"):
         if not path.is_file() or path.suffix in (".keys", ".token", ".key", ".pem"):
             continue
         data = path.read_bytes()
-        for canary in (SSN, PAN, EMAIL, "gateway-own-secret-key"):
+        for canary in (SSN, PAN, EMAIL, encoded, "gateway-own-secret-key"):
             assert canary.encode() not in data, f"{canary} in {path}"
         assert secret not in data
     assert (gateway.directory / "state").stat().st_mode & 0o077 == 0
